@@ -1,0 +1,56 @@
+# Two commands do everything: `make demo` runs the main job, `make test` runs every check.
+# Both create .venv and install what they need themselves, without root.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test bench lint format lock clean help
+
+help:
+	@echo "make demo    a car installs its contract live at a charger, and charges"
+	@echo "make test    lint, types, import rules and all tests"
+	@echo "make bench   figures: session, codec, memory"
+	@echo "make clean   remove what the other targets made"
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "PnC Lab needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@echo "creating .venv"
+	@$(PYTHON) -m venv .venv
+
+.venv/run.stamp: requirements/run.lock pyproject.toml | .venv/bin/python
+	@echo "installing PnC Lab into .venv"
+	@$(PIP) --require-hashes -r requirements/run.lock
+	@$(PIP) --no-deps -e .
+	@touch $@
+
+.venv/dev.stamp: requirements/dev.lock .venv/run.stamp
+	@echo "installing the test tools into .venv"
+	@$(PIP) --require-hashes -r requirements/dev.lock
+	@touch $@
+
+demo: .venv/run.stamp
+	@$(BIN)/pnclab demo
+
+lint: .venv/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/pytest -n auto
+
+bench: .venv/dev.stamp
+	$(BIN)/python -m benchmarks
+
+format: .venv/dev.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Written by pip-tools from the lower bounds in pyproject.toml.
+lock: .venv/dev.stamp
+	$(BIN)/pip-compile -q --upgrade --strip-extras --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --allow-unsafe -o requirements/run.lock pyproject.toml
+	$(BIN)/pip-compile -q --upgrade --strip-extras --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --allow-unsafe --extra dev -o requirements/dev.lock pyproject.toml
+
+clean:
+	rm -rf .venv runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

@@ -1,0 +1,220 @@
+"""How a typed message class states its XML schema.
+
+A message class is a :class:`XsdType` (a msgspec Struct). Each field carries one marker in its
+``Annotated`` type that says where the field stands in the XML schema:
+
+* :class:`Element` for a child element, :class:`Attribute` for an attribute,
+* :class:`Text` for the character content of a type with simple content,
+* :class:`Content` for the few content models that are not a plain sequence (mixed content,
+  wildcards, repeated groups), whose field is a list of :class:`Item` and ``str``.
+
+Fields of one class stand in schema order, those of the base class first, as ``xs:extension`` has it.
+Neighbouring elements with the same ``choice`` label form one ``xs:choice``; a label that ends in
+``?`` makes the whole choice optional. A class without fields of its own is an empty type.
+
+Nothing in here encodes or decodes: :mod:`exi.grammar` derives the grammars from these statements.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from types import ModuleType
+from typing import Any
+
+import msgspec
+
+
+class XsdType(msgspec.Struct, kw_only=True):
+    """Base of every class that stands for one complex type of an XML schema."""
+
+
+class Kind(Enum):
+    """The datatype representations of EXI that the supported schemas use [EXI 7.1]."""
+
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    STRING = "string"
+    BINARY = "binary"
+
+
+@dataclass(frozen=True, slots=True)
+class Datatype:
+    """A simple type: its representation and the facets that bound its values.
+
+    ``minimum`` and ``maximum`` bound integers (None: unbounded). ``min_length`` and ``max_length``
+    count code points of strings and bytes of binaries. ``xsd`` is the built-in type it derives from,
+    without prefix; it tells base64Binary from hexBinary in XML text.
+    """
+
+    kind: Kind
+    xsd: str
+    minimum: int | None = None
+    maximum: int | None = None
+    min_length: int = 0
+    max_length: int | None = None
+
+    def restrict(
+        self,
+        *,
+        minimum: int | None = None,
+        maximum: int | None = None,
+        length: int | None = None,
+        min_length: int | None = None,
+        max_length: int | None = None,
+    ) -> "Datatype":
+        """Return this datatype with tighter facets; a facet that is not given is inherited."""
+        changes: dict[str, int] = {}
+        if length is not None:
+            changes |= {"min_length": length, "max_length": length}
+        for name, value in (
+            ("minimum", minimum),
+            ("maximum", maximum),
+            ("min_length", min_length),
+            ("max_length", max_length),
+        ):
+            if value is not None:
+                changes[name] = value
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+def _integer(xsd: str, minimum: int | None, maximum: int | None) -> Datatype:
+    return Datatype(Kind.INTEGER, xsd, minimum, maximum)
+
+
+BOOLEAN = Datatype(Kind.BOOLEAN, "boolean")
+BYTE = _integer("byte", -(2**7), 2**7 - 1)
+SHORT = _integer("short", -(2**15), 2**15 - 1)
+INT = _integer("int", -(2**31), 2**31 - 1)
+LONG = _integer("long", -(2**63), 2**63 - 1)
+UNSIGNED_BYTE = _integer("unsignedByte", 0, 2**8 - 1)
+UNSIGNED_SHORT = _integer("unsignedShort", 0, 2**16 - 1)
+UNSIGNED_INT = _integer("unsignedInt", 0, 2**32 - 1)
+UNSIGNED_LONG = _integer("unsignedLong", 0, 2**64 - 1)
+INTEGER = _integer("integer", None, None)
+STRING = Datatype(Kind.STRING, "string")
+ANY_URI = Datatype(Kind.STRING, "anyURI")
+ID = Datatype(Kind.STRING, "ID")
+IDREF = Datatype(Kind.STRING, "IDREF")
+BASE64 = Datatype(Kind.BINARY, "base64Binary")
+HEX = Datatype(Kind.BINARY, "hexBinary")
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A child element.
+
+    ``name`` is the wire name. ``datatype`` is given for integers, strings and binaries; for a complex
+    type or an enumeration the Python annotation says it. ``ns`` is the element's namespace where it
+    is not that of the class's own module (``""``: no namespace). ``ref`` marks a reference to a global
+    element, which admits the members of its substitution group. ``occurs`` is (minimum, maximum) for
+    a list, None meaning unbounded; a field that may be None occurs at most once.
+    """
+
+    name: str
+    datatype: Datatype | None = None
+    ns: str | None = None
+    ref: bool = False
+    occurs: tuple[int, int | None] | None = None
+    choice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute; ``ns`` is ``""`` for an unqualified one. Optional where the field may be None."""
+
+    name: str
+    datatype: Datatype | None = None
+    ns: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The character content of a complex type with simple content."""
+
+    datatype: Datatype
+
+
+@dataclass(frozen=True, slots=True)
+class Wildcard:
+    """``xs:any``; ``namespace`` is ``"##any"`` or ``"##other"``."""
+
+    namespace: str
+    occurs: tuple[int, int | None] = (1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One named element inside a :class:`Content` model; ``type`` is its class or datatype."""
+
+    name: str
+    type: "type[XsdType] | Datatype"
+    ref: bool = False
+    occurs: tuple[int, int | None] = (1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """``xs:sequence`` inside a :class:`Content` model."""
+
+    particles: "tuple[Particle, ...]"
+    occurs: tuple[int, int | None] = (1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """``xs:choice`` inside a :class:`Content` model."""
+
+    particles: "tuple[Particle, ...]"
+    occurs: tuple[int, int | None] = (1, 1)
+
+
+Particle = Child | Wildcard | Sequence | Choice
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A content model that is not a plain sequence of typed fields."""
+
+    model: Particle
+    mixed: bool = False
+
+
+class Item(msgspec.Struct):
+    """One child element in a field with a :class:`Content` model.
+
+    ``value`` is an instance of the child's class, or a plain value for a simple type.
+    """
+
+    name: str
+    ns: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalElement:
+    """A global element declaration; ``substitutes`` names the head of its substitution group."""
+
+    name: str
+    type: "type[XsdType] | Datatype"
+    substitutes: str | None = None
+    substitutes_ns: str | None = None
+    abstract: bool = False
+
+
+class MessageSet:
+    """A closed set of schema modules that one EXI grammar is made from.
+
+    ``namespace`` is that of the root element and names the set. ``modules`` are all modules that the
+    XSD imports directly or indirectly, in any order; each has ``NAMESPACE``, its classes, and
+    ``ELEMENTS`` where it declares global elements. All of them count, used or not, because fragment
+    codes depend on every element name in the set.
+    """
+
+    __slots__ = ("__dict__", "modules", "name", "namespace")
+
+    def __init__(self, name: str, namespace: str, modules: tuple[ModuleType, ...]) -> None:
+        self.name = name
+        self.namespace = namespace
+        self.modules = modules
+
+    def __repr__(self) -> str:
+        return f"MessageSet({self.name!r})"

@@ -1,0 +1,29 @@
+"""ISO 15118-2 messages: the schema urn:iso:15118:2:2013:MsgDef."""
+
+from typing import Annotated
+
+from exi.schema import (
+    Element as E,
+    GlobalElement,
+    XsdType,
+)
+from v2g.messages.iso2.body import (
+    Body,
+)
+from v2g.messages.iso2.header import (
+    MessageHeader,
+)
+
+NAMESPACE = "urn:iso:15118:2:2013:MsgDef"
+
+
+class V2G_Message(XsdType, kw_only=True):
+    """``V2G_Message``."""
+
+    header: Annotated[MessageHeader, E("Header")]
+    body: Annotated[Body, E("Body")]
+
+
+ELEMENTS = (
+    GlobalElement("V2G_Message", V2G_Message),
+)

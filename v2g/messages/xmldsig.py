@@ -1,0 +1,325 @@
+"""XML signature structures: the schema http://www.w3.org/2000/09/xmldsig#."""
+
+import sys
+from typing import Annotated
+
+from exi.schema import (
+    ANY_URI,
+    BASE64,
+    ID,
+    INTEGER,
+    STRING,
+    Child,
+    Choice,
+    Content,
+    GlobalElement,
+    Item,
+    MessageSet,
+    Sequence,
+    Wildcard,
+    XsdType,
+)
+from exi.schema import Attribute as A
+from exi.schema import Element as E
+from exi.schema import Text
+
+NAMESPACE = "http://www.w3.org/2000/09/xmldsig#"
+
+CRYPTO_BINARY = BASE64
+DIGEST_VALUE = BASE64
+HMAC_OUTPUT_LENGTH = INTEGER
+
+_ANY_NUMBER = (0, None)
+_AT_LEAST_ONE = (1, None)
+
+
+class CanonicalizationMethod(XsdType, kw_only=True):
+    """``CanonicalizationMethodType``; ISO 15118 fixes the algorithm to canonical EXI."""
+
+    algorithm: Annotated[str, A("Algorithm", ANY_URI)]
+    content: Annotated[list[Item | str], Content(Wildcard("##any", _ANY_NUMBER), mixed=True)] = []
+
+
+class SignatureMethod(XsdType, kw_only=True):
+    """``SignatureMethodType``."""
+
+    algorithm: Annotated[str, A("Algorithm", ANY_URI)]
+    content: Annotated[
+        list[Item | str],
+        Content(
+            Sequence(
+                (
+                    Child("HMACOutputLength", HMAC_OUTPUT_LENGTH, occurs=(0, 1)),
+                    Wildcard("##other", _ANY_NUMBER),
+                )
+            ),
+            mixed=True,
+        ),
+    ] = []
+
+
+class Transform(XsdType, kw_only=True):
+    """``TransformType``; ISO 15118 allows exactly one per reference, canonical EXI."""
+
+    algorithm: Annotated[str, A("Algorithm", ANY_URI)]
+    content: Annotated[
+        list[Item | str],
+        Content(Choice((Wildcard("##other"), Child("XPath", STRING)), _ANY_NUMBER), mixed=True),
+    ] = []
+
+
+class Transforms(XsdType, kw_only=True):
+    """``TransformsType``."""
+
+    transform: Annotated[list[Transform], E("Transform", ref=True, occurs=_AT_LEAST_ONE)]
+
+
+class DigestMethod(XsdType, kw_only=True):
+    """``DigestMethodType``."""
+
+    algorithm: Annotated[str, A("Algorithm", ANY_URI)]
+    content: Annotated[list[Item | str], Content(Wildcard("##other", _ANY_NUMBER), mixed=True)] = []
+
+
+class Reference(XsdType, kw_only=True):
+    """``ReferenceType``: the digest of one signed element, named by ``uri`` (``#`` and its Id)."""
+
+    id: Annotated[str | None, A("Id", ID)] = None
+    type: Annotated[str | None, A("Type", ANY_URI)] = None
+    uri: Annotated[str | None, A("URI", ANY_URI)] = None
+    transforms: Annotated[Transforms | None, E("Transforms", ref=True)] = None
+    digest_method: Annotated[DigestMethod, E("DigestMethod", ref=True)]
+    digest_value: Annotated[bytes, E("DigestValue", DIGEST_VALUE, ref=True)]
+
+
+class SignedInfo(XsdType, kw_only=True):
+    """``SignedInfoType``: what the signature value covers."""
+
+    id: Annotated[str | None, A("Id", ID)] = None
+    canonicalization_method: Annotated[CanonicalizationMethod, E("CanonicalizationMethod", ref=True)]
+    signature_method: Annotated[SignatureMethod, E("SignatureMethod", ref=True)]
+    reference: Annotated[list[Reference], E("Reference", ref=True, occurs=_AT_LEAST_ONE)]
+
+
+class SignatureValue(XsdType, kw_only=True):
+    """``SignatureValueType``; for ECDSA the raw r and s, each as long as the curve's order."""
+
+    id: Annotated[str | None, A("Id", ID)] = None
+    value: Annotated[bytes, Text(BASE64)]
+
+
+class DSAKeyValue(XsdType, kw_only=True):
+    """``DSAKeyValueType``."""
+
+    content: Annotated[
+        list[Item | str],
+        Content(
+            Sequence(
+                (
+                    Sequence((Child("P", CRYPTO_BINARY), Child("Q", CRYPTO_BINARY)), (0, 1)),
+                    Child("G", CRYPTO_BINARY, occurs=(0, 1)),
+                    Child("Y", CRYPTO_BINARY),
+                    Child("J", CRYPTO_BINARY, occurs=(0, 1)),
+                    Sequence((Child("Seed", CRYPTO_BINARY), Child("PgenCounter", CRYPTO_BINARY)), (0, 1)),
+                )
+            )
+        ),
+    ] = []
+
+
+class RSAKeyValue(XsdType, kw_only=True):
+    """``RSAKeyValueType``."""
+
+    modulus: Annotated[bytes, E("Modulus", CRYPTO_BINARY)]
+    exponent: Annotated[bytes, E("Exponent", CRYPTO_BINARY)]
+
+
+class KeyValue(XsdType, kw_only=True):
+    """``KeyValueType``."""
+
+    content: Annotated[
+        list[Item | str],
+        Content(
+            Choice(
+                (
+                    Child("DSAKeyValue", DSAKeyValue, ref=True),
+                    Child("RSAKeyValue", RSAKeyValue, ref=True),
+                    Wildcard("##other"),
+                )
+            ),
+            mixed=True,
+        ),
+    ] = []
+
+
+class RetrievalMethod(XsdType, kw_only=True):
+    """``RetrievalMethodType``."""
+
+    type: Annotated[str | None, A("Type", ANY_URI)] = None
+    uri: Annotated[str | None, A("URI", ANY_URI)] = None
+    transforms: Annotated[Transforms | None, E("Transforms", ref=True)] = None
+
+
+class X509IssuerSerial(XsdType, kw_only=True):
+    """``X509IssuerSerialType``: names a certificate by its issuer (RFC 4514) and serial number."""
+
+    x509_issuer_name: Annotated[str, E("X509IssuerName", STRING)]
+    x509_serial_number: Annotated[int, E("X509SerialNumber", INTEGER)]
+
+
+class X509Data(XsdType, kw_only=True):
+    """``X509DataType``."""
+
+    content: Annotated[
+        list[Item | str],
+        Content(
+            Sequence(
+                (
+                    Choice(
+                        (
+                            Child("X509IssuerSerial", X509IssuerSerial),
+                            Child("X509SKI", BASE64),
+                            Child("X509SubjectName", STRING),
+                            Child("X509Certificate", BASE64),
+                            Child("X509CRL", BASE64),
+                            Wildcard("##other"),
+                        )
+                    ),
+                ),
+                _AT_LEAST_ONE,
+            )
+        ),
+    ] = []
+
+
+class PGPData(XsdType, kw_only=True):
+    """``PGPDataType``."""
+
+    content: Annotated[
+        list[Item | str],
+        Content(
+            Choice(
+                (
+                    Sequence(
+                        (
+                            Child("PGPKeyID", BASE64),
+                            Child("PGPKeyPacket", BASE64, occurs=(0, 1)),
+                            Wildcard("##other", _ANY_NUMBER),
+                        )
+                    ),
+                    Sequence((Child("PGPKeyPacket", BASE64), Wildcard("##other", _ANY_NUMBER))),
+                )
+            )
+        ),
+    ] = []
+
+
+class SPKIData(XsdType, kw_only=True):
+    """``SPKIDataType``."""
+
+    content: Annotated[
+        list[Item | str],
+        Content(Sequence((Child("SPKISexp", BASE64), Wildcard("##other", (0, 1))), _AT_LEAST_ONE)),
+    ] = []
+
+
+class KeyInfo(XsdType, kw_only=True):
+    """``KeyInfoType``; ISO 15118 does not allow it in a message."""
+
+    id: Annotated[str | None, A("Id", ID)] = None
+    content: Annotated[
+        list[Item | str],
+        Content(
+            Choice(
+                (
+                    Child("KeyName", STRING, ref=True),
+                    Child("KeyValue", KeyValue, ref=True),
+                    Child("RetrievalMethod", RetrievalMethod, ref=True),
+                    Child("X509Data", X509Data, ref=True),
+                    Child("PGPData", PGPData, ref=True),
+                    Child("SPKIData", SPKIData, ref=True),
+                    Child("MgmtData", STRING, ref=True),
+                    Wildcard("##other"),
+                ),
+                _AT_LEAST_ONE,
+            ),
+            mixed=True,
+        ),
+    ] = []
+
+
+class Object(XsdType, kw_only=True):
+    """``ObjectType``; ISO 15118 does not allow it in a message."""
+
+    encoding: Annotated[str | None, A("Encoding", ANY_URI)] = None
+    id: Annotated[str | None, A("Id", ID)] = None
+    mime_type: Annotated[str | None, A("MimeType", STRING)] = None
+    content: Annotated[
+        list[Item | str], Content(Sequence((Wildcard("##any"),), _ANY_NUMBER), mixed=True)
+    ] = []
+
+
+class Signature(XsdType, kw_only=True):
+    """``SignatureType``: stands in the message header and signs elements of the body."""
+
+    id: Annotated[str | None, A("Id", ID)] = None
+    signed_info: Annotated[SignedInfo, E("SignedInfo", ref=True)]
+    signature_value: Annotated[SignatureValue, E("SignatureValue", ref=True)]
+    key_info: Annotated[KeyInfo | None, E("KeyInfo", ref=True)] = None
+    object: Annotated[list[Object], E("Object", ref=True, occurs=_ANY_NUMBER)] = []
+
+
+class Manifest(XsdType, kw_only=True):
+    """``ManifestType``."""
+
+    id: Annotated[str | None, A("Id", ID)] = None
+    reference: Annotated[list[Reference], E("Reference", ref=True, occurs=_AT_LEAST_ONE)]
+
+
+class SignatureProperty(XsdType, kw_only=True):
+    """``SignaturePropertyType``."""
+
+    id: Annotated[str | None, A("Id", ID)] = None
+    target: Annotated[str, A("Target", ANY_URI)]
+    content: Annotated[
+        list[Item | str], Content(Choice((Wildcard("##other"),), _AT_LEAST_ONE), mixed=True)
+    ] = []
+
+
+class SignatureProperties(XsdType, kw_only=True):
+    """``SignaturePropertiesType``."""
+
+    id: Annotated[str | None, A("Id", ID)] = None
+    signature_property: Annotated[
+        list[SignatureProperty], E("SignatureProperty", ref=True, occurs=_AT_LEAST_ONE)
+    ]
+
+
+ELEMENTS = (
+    GlobalElement("Signature", Signature),
+    GlobalElement("SignatureValue", SignatureValue),
+    GlobalElement("SignedInfo", SignedInfo),
+    GlobalElement("CanonicalizationMethod", CanonicalizationMethod),
+    GlobalElement("SignatureMethod", SignatureMethod),
+    GlobalElement("Reference", Reference),
+    GlobalElement("Transforms", Transforms),
+    GlobalElement("Transform", Transform),
+    GlobalElement("DigestMethod", DigestMethod),
+    GlobalElement("DigestValue", DIGEST_VALUE),
+    GlobalElement("KeyInfo", KeyInfo),
+    GlobalElement("KeyName", STRING),
+    GlobalElement("MgmtData", STRING),
+    GlobalElement("KeyValue", KeyValue),
+    GlobalElement("RetrievalMethod", RetrievalMethod),
+    GlobalElement("X509Data", X509Data),
+    GlobalElement("PGPData", PGPData),
+    GlobalElement("SPKIData", SPKIData),
+    GlobalElement("Object", Object),
+    GlobalElement("Manifest", Manifest),
+    GlobalElement("SignatureProperties", SignatureProperties),
+    GlobalElement("SignatureProperty", SignatureProperty),
+    GlobalElement("DSAKeyValue", DSAKeyValue),
+    GlobalElement("RSAKeyValue", RSAKeyValue),
+)
+
+SCHEMA = MessageSet("xmldsig", NAMESPACE, (sys.modules[__name__],))
