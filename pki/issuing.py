@@ -1,0 +1,278 @@
+"""Issue certificates after a profile.
+
+:func:`issue` is what everyone calls. Underneath, :func:`draft` writes down everything that a certificate
+will say as one plain value, a :class:`Draft`, and :meth:`Draft.sign` turns that into a certificate.
+:mod:`pki.defects` changes single fields of drafts to make certificates with exactly one fault.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from cryptography import x509
+from cryptography.hazmat.backends.openssl import backend
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
+
+from pki.entropy import Entropy
+from pki.errors import CertificateError, Rule
+from pki.profiles import KeyUse, Profile
+
+DEFAULT_ORGANIZATION = "PnC Lab"
+
+_SERIAL_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A certificate under its name in the hierarchy, with its key when we own it."""
+
+    name: str
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey | None = None
+
+    @property
+    def subject(self) -> str:
+        """The subject as an RFC 4514 string."""
+        return self.certificate.subject.rfc4514_string()
+
+    def signing_key(self) -> ec.EllipticCurvePrivateKey:
+        """Return the private key; raises ValueError when this identity has none."""
+        if self.key is None:
+            raise ValueError(f"the private key of {self.name} is not here")
+        return self.key
+
+    def __repr__(self) -> str:
+        """Return name and subject, and whether the key is there: never the key."""
+        return f"<Identity {self.name}: {self.subject}{', with key' if self.key else ''}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Everything that a certificate will say, before it is signed."""
+
+    subject: x509.Name
+    issuer: x509.Name
+    public_key: ec.EllipticCurvePublicKey
+    serial: int
+    not_before: datetime
+    not_after: datetime
+    ca: bool
+    path_length: int | None
+    key_usage: frozenset[KeyUse]
+    subject_key_id: bytes
+    authority_key_id: bytes
+    signature_hash: hashes.SHA256 | hashes.SHA512
+    extensions: tuple[tuple[x509.ExtensionType, bool], ...] = ()
+
+    def sign(self, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+        """Return the certificate, signed with the issuer's ``key``.
+
+        The ECDSA nonce is derived from key and content (RFC 6979) where the linked OpenSSL can do that,
+        so that a seeded run gives the same bytes every time.
+        """
+        uses = {use.value: use in self.key_usage for use in KeyUse}
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(self.subject)
+            .issuer_name(self.issuer)
+            .public_key(self.public_key)
+            .serial_number(self.serial)
+            .not_valid_before(self.not_before)
+            .not_valid_after(self.not_after)
+            .add_extension(x509.BasicConstraints(self.ca, self.path_length), critical=True)
+            .add_extension(
+                x509.KeyUsage(**uses, data_encipherment=False, encipher_only=False, decipher_only=False),
+                critical=True,
+            )
+            .add_extension(x509.SubjectKeyIdentifier(self.subject_key_id), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier(self.authority_key_id, None, None), critical=False)
+        )
+        for extension, critical in self.extensions:
+            builder = builder.add_extension(extension, critical=critical)
+        return builder.sign(key, self.signature_hash, ecdsa_deterministic=deterministic_ecdsa())
+
+
+@cache
+def deterministic_ecdsa() -> bool:
+    """Say whether the linked OpenSSL (3.2 or newer) derives ECDSA nonces as RFC 6979 does."""
+    return backend.ecdsa_deterministic_supported()
+
+
+def draft(
+    profile: Profile,
+    *,
+    common_name: str,
+    public_key: ec.EllipticCurvePublicKey,
+    issuer: Identity | None,
+    now: datetime,
+    entropy: Entropy,
+    organization: str | None = None,
+    country: str | None = None,
+    validity: timedelta | None = None,
+    crl_url: str | None = None,
+    ocsp_url: str | None = None,
+) -> Draft:
+    """Write down a certificate after ``profile``; parameters as for :func:`issue`."""
+    if now.tzinfo is None:
+        raise ValueError("now must carry a time zone")
+    start = now.astimezone(UTC).replace(microsecond=0)
+    end = start + (profile.validity if validity is None else validity)
+    key_id = x509.SubjectKeyIdentifier.from_public_key(public_key).digest[: profile.ski_bytes]
+    if issuer is None:
+        organization = organization or DEFAULT_ORGANIZATION
+        issuer_name, authority_key_id = None, key_id
+        signature_hash = profile.key_type.signature_hash
+    else:
+        authority = issuer.certificate
+        organization = organization or _organization_of(authority)
+        issuer_name, authority_key_id = authority.subject, _subject_key_id(authority)
+        signature_hash = _hash_for(issuer.signing_key())
+        end = min(end, authority.not_valid_after_utc)
+    subject = _subject(common_name, organization, country, profile.domain)
+    extensions: list[tuple[x509.ExtensionType, bool]] = []
+    if crl_url is not None:
+        point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
+        extensions.append((x509.CRLDistributionPoints([point]), False))
+    if ocsp_url is not None:
+        access = x509.AccessDescription(
+            AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(ocsp_url)
+        )
+        extensions.append((x509.AuthorityInformationAccess([access]), False))
+    return Draft(
+        subject=subject,
+        issuer=issuer_name or subject,
+        public_key=public_key,
+        serial=_serial(entropy),
+        not_before=start,
+        not_after=end,
+        ca=profile.ca,
+        path_length=profile.path_length,
+        key_usage=profile.key_usage,
+        subject_key_id=key_id,
+        authority_key_id=authority_key_id,
+        signature_hash=signature_hash,
+        extensions=tuple(extensions),
+    )
+
+
+def issue(
+    profile: Profile,
+    *,
+    common_name: str,
+    public_key: ec.EllipticCurvePublicKey,
+    issuer: Identity | None,
+    now: datetime,
+    entropy: Entropy,
+    key: ec.EllipticCurvePrivateKey | None = None,
+    organization: str | None = None,
+    country: str | None = None,
+    validity: timedelta | None = None,
+    crl_url: str | None = None,
+    ocsp_url: str | None = None,
+) -> x509.Certificate:
+    """Return a certificate for ``public_key`` after ``profile``.
+
+    ``issuer`` signs; None makes the certificate self-signed with ``key``, which must then be given.
+    It is valid from ``now`` (a time with zone; cut to the second) for ``validity`` or the profile's
+    time, but never longer than its issuer. ``organization`` defaults to the issuer's. ``crl_url`` and
+    ``ocsp_url`` say where revocation can be asked for; they cost about 60 bytes each of the profile's limit.
+
+    Raises :class:`CertificateError` with ``TOO_LARGE`` when the result exceeds the profile's size and with
+    ``WRONG_KEY_TYPE`` when ``public_key`` is on another curve; ValueError for a name that X.509 cannot hold.
+    """
+    plan = draft(
+        profile,
+        common_name=common_name,
+        public_key=public_key,
+        issuer=issuer,
+        now=now,
+        entropy=entropy,
+        organization=organization,
+        country=country,
+        validity=validity,
+        crl_url=crl_url,
+        ocsp_url=ocsp_url,
+    )
+    subject = plan.subject.rfc4514_string()
+    if public_key.curve.name != profile.key_type:
+        raise CertificateError(
+            Rule.WRONG_KEY_TYPE, subject, f"key on {public_key.curve.name}, expected {profile.key_type}"
+        )
+    signer = issuer.signing_key() if issuer is not None else key
+    if signer is None:
+        raise ValueError("a self-signed certificate needs its key")
+    certificate = plan.sign(signer)
+    size = len(certificate.public_bytes(Encoding.DER))
+    if size > profile.max_der:
+        raise CertificateError(
+            Rule.TOO_LARGE, subject, f"{size} bytes, at most {profile.max_der} fit a message"
+        )
+    return certificate
+
+
+def new_identity(
+    profile: Profile,
+    *,
+    common_name: str,
+    issuer: Identity | None,
+    now: datetime,
+    entropy: Entropy,
+    organization: str | None = None,
+    country: str | None = None,
+    validity: timedelta | None = None,
+    crl_url: str | None = None,
+    ocsp_url: str | None = None,
+) -> Identity:
+    """Make a key and :func:`issue` its certificate in one step."""
+    key = entropy.ec_key(profile.key_type.curve)
+    certificate = issue(
+        profile,
+        common_name=common_name,
+        public_key=key.public_key(),
+        issuer=issuer,
+        now=now,
+        entropy=entropy,
+        key=key,
+        organization=organization,
+        country=country,
+        validity=validity,
+        crl_url=crl_url,
+        ocsp_url=ocsp_url,
+    )
+    return Identity(profile.name, certificate, key)
+
+
+def _subject(common_name: str, organization: str, country: str | None, domain: str) -> x509.Name:
+    attributes = [
+        x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
+    ]
+    if country is not None:
+        attributes.append(x509.NameAttribute(NameOID.COUNTRY_NAME, country))
+    attributes.append(x509.NameAttribute(NameOID.DOMAIN_COMPONENT, domain))
+    return x509.Name(attributes)
+
+
+def _organization_of(certificate: x509.Certificate) -> str:
+    values = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    return str(values[0].value) if values else DEFAULT_ORGANIZATION
+
+
+def _subject_key_id(certificate: x509.Certificate) -> bytes:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    except x509.ExtensionNotFound:
+        return x509.SubjectKeyIdentifier.from_public_key(certificate.public_key()).digest
+
+
+def _hash_for(key: ec.EllipticCurvePrivateKey) -> hashes.SHA256 | hashes.SHA512:
+    return hashes.SHA256() if key.key_size <= 256 else hashes.SHA512()
+
+
+def _serial(entropy: Entropy) -> int:
+    """Return a positive serial number of 127 random bits, so that it never needs a 17th octet."""
+    drawn = int.from_bytes(entropy.bytes(_SERIAL_BYTES), "big")
+    return drawn >> 1 | 1 << (8 * _SERIAL_BYTES - 2)
