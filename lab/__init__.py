@@ -1,0 +1,1 @@
+"""What a person sees of PnC Lab: the demo, the table, the report."""
