@@ -1,0 +1,1 @@
+"""Message classes: one class for one type of a schema, one module for one namespace."""

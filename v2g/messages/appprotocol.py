@@ -9,13 +9,16 @@ from exi.schema import (
     STRING,
     UNSIGNED_BYTE,
     UNSIGNED_INT,
-    Element as E,
+    Element,
     GlobalElement,
     MessageSet,
     XsdType,
 )
 
 NAMESPACE = "urn:iso:15118:2:2010:AppProtocol"
+
+# The names of all types that the schema names; string tables start with them.
+TYPES = "AppProtocolType idType priorityType protocolNameType protocolNamespaceType responseCodeType"
 
 PROTOCOL_NAMESPACE = ANY_URI.restrict(max_length=100)
 ID = UNSIGNED_BYTE
@@ -25,11 +28,11 @@ PRIORITY = UNSIGNED_BYTE.restrict(minimum=1, maximum=20)
 class AppProtocol(XsdType, kw_only=True):
     """``AppProtocolType``."""
 
-    protocol_namespace: Annotated[str, E("ProtocolNamespace", PROTOCOL_NAMESPACE, ns="")]
-    version_number_major: Annotated[int, E("VersionNumberMajor", UNSIGNED_INT, ns="")]
-    version_number_minor: Annotated[int, E("VersionNumberMinor", UNSIGNED_INT, ns="")]
-    schema_id: Annotated[int, E("SchemaID", ID, ns="")]
-    priority: Annotated[int, E("Priority", PRIORITY, ns="")]
+    protocol_namespace: Annotated[str, Element("ProtocolNamespace", PROTOCOL_NAMESPACE, ns="")]
+    version_number_major: Annotated[int, Element("VersionNumberMajor", UNSIGNED_INT, ns="")]
+    version_number_minor: Annotated[int, Element("VersionNumberMinor", UNSIGNED_INT, ns="")]
+    schema_id: Annotated[int, Element("SchemaID", ID, ns="")]
+    priority: Annotated[int, Element("Priority", PRIORITY, ns="")]
 
 
 PROTOCOL_NAME = STRING.restrict(max_length=30)
@@ -46,14 +49,14 @@ class ResponseCode(StrEnum):
 class SupportedAppProtocolReq(XsdType, kw_only=True):
     """``supportedAppProtocolReq``."""
 
-    app_protocol: Annotated[list[AppProtocol], E("AppProtocol", ns="", occurs=(1, 20))]
+    app_protocol: Annotated[list[AppProtocol], Element("AppProtocol", ns="", occurs=(1, 20))]
 
 
 class SupportedAppProtocolRes(XsdType, kw_only=True):
     """``supportedAppProtocolRes``."""
 
-    response_code: Annotated[ResponseCode, E("ResponseCode", ns="")]
-    schema_id: Annotated[int | None, E("SchemaID", ID, ns="")] = None
+    response_code: Annotated[ResponseCode, Element("ResponseCode", ns="")]
+    schema_id: Annotated[int | None, Element("SchemaID", ID, ns="")] = None
 
 
 ELEMENTS = (

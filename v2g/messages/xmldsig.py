@@ -9,21 +9,30 @@ from exi.schema import (
     ID,
     INTEGER,
     STRING,
+    Attribute,
     Child,
     Choice,
     Content,
+    Element,
     GlobalElement,
     Item,
     MessageSet,
     Sequence,
+    Text,
     Wildcard,
     XsdType,
 )
-from exi.schema import Attribute as A
-from exi.schema import Element as E
-from exi.schema import Text
 
 NAMESPACE = "http://www.w3.org/2000/09/xmldsig#"
+
+# The names of all types that the schema names; string tables start with them.
+TYPES = (
+    "CanonicalizationMethodType CryptoBinary DSAKeyValueType DigestMethodType DigestValueType "
+    "HMACOutputLengthType KeyInfoType KeyValueType ManifestType ObjectType PGPDataType RSAKeyValueType "
+    "ReferenceType RetrievalMethodType SPKIDataType SignatureMethodType SignaturePropertiesType "
+    "SignaturePropertyType SignatureType SignatureValueType SignedInfoType TransformType TransformsType "
+    "X509DataType X509IssuerSerialType"
+)
 
 CRYPTO_BINARY = BASE64
 DIGEST_VALUE = BASE64
@@ -36,14 +45,14 @@ _AT_LEAST_ONE = (1, None)
 class CanonicalizationMethod(XsdType, kw_only=True):
     """``CanonicalizationMethodType``; ISO 15118 fixes the algorithm to canonical EXI."""
 
-    algorithm: Annotated[str, A("Algorithm", ANY_URI)]
+    algorithm: Annotated[str, Attribute("Algorithm", ANY_URI)]
     content: Annotated[list[Item | str], Content(Wildcard("##any", _ANY_NUMBER), mixed=True)] = []
 
 
 class SignatureMethod(XsdType, kw_only=True):
     """``SignatureMethodType``."""
 
-    algorithm: Annotated[str, A("Algorithm", ANY_URI)]
+    algorithm: Annotated[str, Attribute("Algorithm", ANY_URI)]
     content: Annotated[
         list[Item | str],
         Content(
@@ -61,7 +70,7 @@ class SignatureMethod(XsdType, kw_only=True):
 class Transform(XsdType, kw_only=True):
     """``TransformType``; ISO 15118 allows exactly one per reference, canonical EXI."""
 
-    algorithm: Annotated[str, A("Algorithm", ANY_URI)]
+    algorithm: Annotated[str, Attribute("Algorithm", ANY_URI)]
     content: Annotated[
         list[Item | str],
         Content(Choice((Wildcard("##other"), Child("XPath", STRING)), _ANY_NUMBER), mixed=True),
@@ -71,40 +80,40 @@ class Transform(XsdType, kw_only=True):
 class Transforms(XsdType, kw_only=True):
     """``TransformsType``."""
 
-    transform: Annotated[list[Transform], E("Transform", ref=True, occurs=_AT_LEAST_ONE)]
+    transform: Annotated[list[Transform], Element("Transform", ref=True, occurs=_AT_LEAST_ONE)]
 
 
 class DigestMethod(XsdType, kw_only=True):
     """``DigestMethodType``."""
 
-    algorithm: Annotated[str, A("Algorithm", ANY_URI)]
+    algorithm: Annotated[str, Attribute("Algorithm", ANY_URI)]
     content: Annotated[list[Item | str], Content(Wildcard("##other", _ANY_NUMBER), mixed=True)] = []
 
 
 class Reference(XsdType, kw_only=True):
     """``ReferenceType``: the digest of one signed element, named by ``uri`` (``#`` and its Id)."""
 
-    id: Annotated[str | None, A("Id", ID)] = None
-    type: Annotated[str | None, A("Type", ANY_URI)] = None
-    uri: Annotated[str | None, A("URI", ANY_URI)] = None
-    transforms: Annotated[Transforms | None, E("Transforms", ref=True)] = None
-    digest_method: Annotated[DigestMethod, E("DigestMethod", ref=True)]
-    digest_value: Annotated[bytes, E("DigestValue", DIGEST_VALUE, ref=True)]
+    id: Annotated[str | None, Attribute("Id", ID)] = None
+    type: Annotated[str | None, Attribute("Type", ANY_URI)] = None
+    uri: Annotated[str | None, Attribute("URI", ANY_URI)] = None
+    transforms: Annotated[Transforms | None, Element("Transforms", ref=True)] = None
+    digest_method: Annotated[DigestMethod, Element("DigestMethod", ref=True)]
+    digest_value: Annotated[bytes, Element("DigestValue", DIGEST_VALUE, ref=True)]
 
 
 class SignedInfo(XsdType, kw_only=True):
     """``SignedInfoType``: what the signature value covers."""
 
-    id: Annotated[str | None, A("Id", ID)] = None
-    canonicalization_method: Annotated[CanonicalizationMethod, E("CanonicalizationMethod", ref=True)]
-    signature_method: Annotated[SignatureMethod, E("SignatureMethod", ref=True)]
-    reference: Annotated[list[Reference], E("Reference", ref=True, occurs=_AT_LEAST_ONE)]
+    id: Annotated[str | None, Attribute("Id", ID)] = None
+    canonicalization_method: Annotated[CanonicalizationMethod, Element("CanonicalizationMethod", ref=True)]
+    signature_method: Annotated[SignatureMethod, Element("SignatureMethod", ref=True)]
+    reference: Annotated[list[Reference], Element("Reference", ref=True, occurs=_AT_LEAST_ONE)]
 
 
 class SignatureValue(XsdType, kw_only=True):
     """``SignatureValueType``; for ECDSA the raw r and s, each as long as the curve's order."""
 
-    id: Annotated[str | None, A("Id", ID)] = None
+    id: Annotated[str | None, Attribute("Id", ID)] = None
     value: Annotated[bytes, Text(BASE64)]
 
 
@@ -130,8 +139,8 @@ class DSAKeyValue(XsdType, kw_only=True):
 class RSAKeyValue(XsdType, kw_only=True):
     """``RSAKeyValueType``."""
 
-    modulus: Annotated[bytes, E("Modulus", CRYPTO_BINARY)]
-    exponent: Annotated[bytes, E("Exponent", CRYPTO_BINARY)]
+    modulus: Annotated[bytes, Element("Modulus", CRYPTO_BINARY)]
+    exponent: Annotated[bytes, Element("Exponent", CRYPTO_BINARY)]
 
 
 class KeyValue(XsdType, kw_only=True):
@@ -155,16 +164,16 @@ class KeyValue(XsdType, kw_only=True):
 class RetrievalMethod(XsdType, kw_only=True):
     """``RetrievalMethodType``."""
 
-    type: Annotated[str | None, A("Type", ANY_URI)] = None
-    uri: Annotated[str | None, A("URI", ANY_URI)] = None
-    transforms: Annotated[Transforms | None, E("Transforms", ref=True)] = None
+    type: Annotated[str | None, Attribute("Type", ANY_URI)] = None
+    uri: Annotated[str | None, Attribute("URI", ANY_URI)] = None
+    transforms: Annotated[Transforms | None, Element("Transforms", ref=True)] = None
 
 
 class X509IssuerSerial(XsdType, kw_only=True):
     """``X509IssuerSerialType``: names a certificate by its issuer (RFC 4514) and serial number."""
 
-    x509_issuer_name: Annotated[str, E("X509IssuerName", STRING)]
-    x509_serial_number: Annotated[int, E("X509SerialNumber", INTEGER)]
+    x509_issuer_name: Annotated[str, Element("X509IssuerName", STRING)]
+    x509_serial_number: Annotated[int, Element("X509SerialNumber", INTEGER)]
 
 
 class X509Data(XsdType, kw_only=True):
@@ -226,7 +235,7 @@ class SPKIData(XsdType, kw_only=True):
 class KeyInfo(XsdType, kw_only=True):
     """``KeyInfoType``; ISO 15118 does not allow it in a message."""
 
-    id: Annotated[str | None, A("Id", ID)] = None
+    id: Annotated[str | None, Attribute("Id", ID)] = None
     content: Annotated[
         list[Item | str],
         Content(
@@ -251,9 +260,9 @@ class KeyInfo(XsdType, kw_only=True):
 class Object(XsdType, kw_only=True):
     """``ObjectType``; ISO 15118 does not allow it in a message."""
 
-    encoding: Annotated[str | None, A("Encoding", ANY_URI)] = None
-    id: Annotated[str | None, A("Id", ID)] = None
-    mime_type: Annotated[str | None, A("MimeType", STRING)] = None
+    encoding: Annotated[str | None, Attribute("Encoding", ANY_URI)] = None
+    id: Annotated[str | None, Attribute("Id", ID)] = None
+    mime_type: Annotated[str | None, Attribute("MimeType", STRING)] = None
     content: Annotated[
         list[Item | str], Content(Sequence((Wildcard("##any"),), _ANY_NUMBER), mixed=True)
     ] = []
@@ -262,25 +271,25 @@ class Object(XsdType, kw_only=True):
 class Signature(XsdType, kw_only=True):
     """``SignatureType``: stands in the message header and signs elements of the body."""
 
-    id: Annotated[str | None, A("Id", ID)] = None
-    signed_info: Annotated[SignedInfo, E("SignedInfo", ref=True)]
-    signature_value: Annotated[SignatureValue, E("SignatureValue", ref=True)]
-    key_info: Annotated[KeyInfo | None, E("KeyInfo", ref=True)] = None
-    object: Annotated[list[Object], E("Object", ref=True, occurs=_ANY_NUMBER)] = []
+    id: Annotated[str | None, Attribute("Id", ID)] = None
+    signed_info: Annotated[SignedInfo, Element("SignedInfo", ref=True)]
+    signature_value: Annotated[SignatureValue, Element("SignatureValue", ref=True)]
+    key_info: Annotated[KeyInfo | None, Element("KeyInfo", ref=True)] = None
+    object: Annotated[list[Object], Element("Object", ref=True, occurs=_ANY_NUMBER)] = []
 
 
 class Manifest(XsdType, kw_only=True):
     """``ManifestType``."""
 
-    id: Annotated[str | None, A("Id", ID)] = None
-    reference: Annotated[list[Reference], E("Reference", ref=True, occurs=_AT_LEAST_ONE)]
+    id: Annotated[str | None, Attribute("Id", ID)] = None
+    reference: Annotated[list[Reference], Element("Reference", ref=True, occurs=_AT_LEAST_ONE)]
 
 
 class SignatureProperty(XsdType, kw_only=True):
     """``SignaturePropertyType``."""
 
-    id: Annotated[str | None, A("Id", ID)] = None
-    target: Annotated[str, A("Target", ANY_URI)]
+    id: Annotated[str | None, Attribute("Id", ID)] = None
+    target: Annotated[str, Attribute("Target", ANY_URI)]
     content: Annotated[
         list[Item | str], Content(Choice((Wildcard("##other"),), _AT_LEAST_ONE), mixed=True)
     ] = []
@@ -289,9 +298,9 @@ class SignatureProperty(XsdType, kw_only=True):
 class SignatureProperties(XsdType, kw_only=True):
     """``SignaturePropertiesType``."""
 
-    id: Annotated[str | None, A("Id", ID)] = None
+    id: Annotated[str | None, Attribute("Id", ID)] = None
     signature_property: Annotated[
-        list[SignatureProperty], E("SignatureProperty", ref=True, occurs=_AT_LEAST_ONE)
+        list[SignatureProperty], Element("SignatureProperty", ref=True, occurs=_AT_LEAST_ONE)
     ]
 
 

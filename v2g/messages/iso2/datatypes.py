@@ -17,8 +17,8 @@ from exi.schema import (
     UNSIGNED_INT,
     UNSIGNED_LONG,
     UNSIGNED_SHORT,
-    Attribute as A,
-    Element as E,
+    Attribute,
+    Element,
     GlobalElement,
     Text,
     XsdType,
@@ -28,6 +28,27 @@ from v2g.messages.xmldsig import (
 )
 
 NAMESPACE = "urn:iso:15118:2:2013:MsgDataTypes"
+
+# The names of all types that the schema names; string tables start with them.
+TYPES = (
+    "AC_EVChargeParameterType AC_EVSEChargeParameterType AC_EVSEStatusType CertificateChainType "
+    "ChargeServiceType ChargingProfileType ConsumptionCostType ContractSignatureEncryptedPrivateKeyType "
+    "CostType DC_EVChargeParameterType DC_EVErrorCodeType DC_EVPowerDeliveryParameterType "
+    "DC_EVSEChargeParameterType DC_EVSEStatusCodeType DC_EVSEStatusType DC_EVStatusType "
+    "DiffieHellmanPublickeyType EMAIDType EVChargeParameterType EVPowerDeliveryParameterType "
+    "EVSEChargeParameterType EVSENotificationType EVSEProcessingType EVSEStatusType EVStatusType "
+    "EnergyTransferModeType EntryType IntervalType ListOfRootCertificateIDsType MeterInfoType "
+    "NotificationType PMaxScheduleEntryType PMaxScheduleType ParameterSetType ParameterType "
+    "PaymentOptionListType PhysicalValueType ProfileEntryType RelativeTimeIntervalType SAIDType "
+    "SAScheduleListType SAScheduleTupleType SASchedulesType SalesTariffEntryType SalesTariffType "
+    "SelectedServiceListType SelectedServiceType ServiceListType ServiceParameterListType ServiceType "
+    "SubCertificatesType SupportedEnergyTransferModeType certificateType chargeProgressType "
+    "chargingSessionType costKindType dHpublickeyType eMAIDType evccIDType evseIDType faultCodeType "
+    "faultMsgType genChallengeType isolationLevelType maxNumPhasesType meterIDType meterStatusType "
+    "paymentOptionType percentValueType privateKeyType responseCodeType serviceCategoryType serviceIDType "
+    "serviceNameType serviceScopeType sessionIDType sigMeterReadingType tariffDescriptionType "
+    "unitMultiplierType unitSymbolType valueType"
+)
 
 SERVICE_ID = UNSIGNED_SHORT
 SERVICE_NAME = STRING.restrict(max_length=32)
@@ -48,30 +69,30 @@ SERVICE_SCOPE = STRING.restrict(max_length=64)
 class Service(XsdType, kw_only=True):
     """``ServiceType``."""
 
-    service_id: Annotated[int, E("ServiceID", SERVICE_ID)]
-    service_name: Annotated[str | None, E("ServiceName", SERVICE_NAME)] = None
-    service_category: Annotated[ServiceCategory, E("ServiceCategory")]
-    service_scope: Annotated[str | None, E("ServiceScope", SERVICE_SCOPE)] = None
-    free_service: Annotated[bool, E("FreeService", BOOLEAN)]
+    service_id: Annotated[int, Element("ServiceID", SERVICE_ID)]
+    service_name: Annotated[str | None, Element("ServiceName", SERVICE_NAME)] = None
+    service_category: Annotated[ServiceCategory, Element("ServiceCategory")]
+    service_scope: Annotated[str | None, Element("ServiceScope", SERVICE_SCOPE)] = None
+    free_service: Annotated[bool, Element("FreeService", BOOLEAN)]
 
 
 class ServiceList(XsdType, kw_only=True):
     """``ServiceListType``."""
 
-    service: Annotated[list[Service], E("Service", occurs=(1, 8))]
+    service: Annotated[list[Service], Element("Service", occurs=(1, 8))]
 
 
 class SelectedService(XsdType, kw_only=True):
     """``SelectedServiceType``."""
 
-    service_id: Annotated[int, E("ServiceID", SERVICE_ID)]
-    parameter_set_id: Annotated[int | None, E("ParameterSetID", SHORT)] = None
+    service_id: Annotated[int, Element("ServiceID", SERVICE_ID)]
+    parameter_set_id: Annotated[int | None, Element("ParameterSetID", SHORT)] = None
 
 
 class SelectedServiceList(XsdType, kw_only=True):
     """``SelectedServiceListType``."""
 
-    selected_service: Annotated[list[SelectedService], E("SelectedService", occurs=(1, 16))]
+    selected_service: Annotated[list[SelectedService], Element("SelectedService", occurs=(1, 16))]
 
 
 UNIT_MULTIPLIER = BYTE.restrict(minimum=-3, maximum=3)
@@ -92,34 +113,34 @@ class UnitSymbol(StrEnum):
 class PhysicalValue(XsdType, kw_only=True):
     """``PhysicalValueType``."""
 
-    multiplier: Annotated[int, E("Multiplier", UNIT_MULTIPLIER)]
-    unit: Annotated[UnitSymbol, E("Unit")]
-    value: Annotated[int, E("Value", SHORT)]
+    multiplier: Annotated[int, Element("Multiplier", UNIT_MULTIPLIER)]
+    unit: Annotated[UnitSymbol, Element("Unit")]
+    value: Annotated[int, Element("Value", SHORT)]
 
 
 class Parameter(XsdType, kw_only=True):
     """``ParameterType``."""
 
-    name: Annotated[str, A("Name", STRING, ns=NAMESPACE)]
-    bool_value: Annotated[bool | None, E("boolValue", BOOLEAN, choice="choice")] = None
-    byte_value: Annotated[int | None, E("byteValue", BYTE, choice="choice")] = None
-    short_value: Annotated[int | None, E("shortValue", SHORT, choice="choice")] = None
-    int_value: Annotated[int | None, E("intValue", INT, choice="choice")] = None
-    physical_value: Annotated[PhysicalValue | None, E("physicalValue", choice="choice")] = None
-    string_value: Annotated[str | None, E("stringValue", STRING, choice="choice")] = None
+    name: Annotated[str, Attribute("Name", STRING, ns=NAMESPACE)]
+    bool_value: Annotated[bool | None, Element("boolValue", BOOLEAN, choice="choice")] = None
+    byte_value: Annotated[int | None, Element("byteValue", BYTE, choice="choice")] = None
+    short_value: Annotated[int | None, Element("shortValue", SHORT, choice="choice")] = None
+    int_value: Annotated[int | None, Element("intValue", INT, choice="choice")] = None
+    physical_value: Annotated[PhysicalValue | None, Element("physicalValue", choice="choice")] = None
+    string_value: Annotated[str | None, Element("stringValue", STRING, choice="choice")] = None
 
 
 class ParameterSet(XsdType, kw_only=True):
     """``ParameterSetType``."""
 
-    parameter_set_id: Annotated[int, E("ParameterSetID", SHORT)]
-    parameter: Annotated[list[Parameter], E("Parameter", occurs=(1, 16))]
+    parameter_set_id: Annotated[int, Element("ParameterSetID", SHORT)]
+    parameter: Annotated[list[Parameter], Element("Parameter", occurs=(1, 16))]
 
 
 class ServiceParameterList(XsdType, kw_only=True):
     """``ServiceParameterListType``."""
 
-    parameter_set: Annotated[list[ParameterSet], E("ParameterSet", occurs=(1, 255))]
+    parameter_set: Annotated[list[ParameterSet], Element("ParameterSet", occurs=(1, 255))]
 
 
 class EnergyTransferMode(StrEnum):
@@ -136,13 +157,15 @@ class EnergyTransferMode(StrEnum):
 class SupportedEnergyTransferMode(XsdType, kw_only=True):
     """``SupportedEnergyTransferModeType``."""
 
-    energy_transfer_mode: Annotated[list[EnergyTransferMode], E("EnergyTransferMode", occurs=(1, 6))]
+    energy_transfer_mode: Annotated[list[EnergyTransferMode], Element("EnergyTransferMode", occurs=(1, 6))]
 
 
 class ChargeService(Service, kw_only=True):
     """``ChargeServiceType``."""
 
-    supported_energy_transfer_mode: Annotated[SupportedEnergyTransferMode, E("SupportedEnergyTransferMode")]
+    supported_energy_transfer_mode: Annotated[
+        SupportedEnergyTransferMode, Element("SupportedEnergyTransferMode")
+    ]
 
 
 PRIVATE_KEY = BASE64.restrict(max_length=48)
@@ -151,7 +174,7 @@ PRIVATE_KEY = BASE64.restrict(max_length=48)
 class ContractSignatureEncryptedPrivateKey(XsdType, kw_only=True):
     """``ContractSignatureEncryptedPrivateKeyType``."""
 
-    id: Annotated[str, A("Id", ID, ns=NAMESPACE)]
+    id: Annotated[str, Attribute("Id", ID, ns=NAMESPACE)]
     value: Annotated[bytes, Text(PRIVATE_KEY)]
 
 
@@ -161,18 +184,18 @@ D_HPUBLICKEY = BASE64.restrict(max_length=65)
 class DiffieHellmanPublickey(XsdType, kw_only=True):
     """``DiffieHellmanPublickeyType``."""
 
-    id: Annotated[str, A("Id", ID, ns=NAMESPACE)]
+    id: Annotated[str, Attribute("Id", ID, ns=NAMESPACE)]
     value: Annotated[bytes, Text(D_HPUBLICKEY)]
 
 
-EMAID = STRING.restrict(min_length=14, max_length=15)
+EMAID_TEXT = STRING.restrict(min_length=14, max_length=15)
 
 
 class EMAID(XsdType, kw_only=True):
     """``EMAIDType``."""
 
-    id: Annotated[str, A("Id", ID, ns=NAMESPACE)]
-    value: Annotated[str, Text(EMAID)]
+    id: Annotated[str, Attribute("Id", ID, ns=NAMESPACE)]
+    value: Annotated[str, Text(EMAID_TEXT)]
 
 
 CERTIFICATE = BASE64.restrict(max_length=800)
@@ -181,21 +204,21 @@ CERTIFICATE = BASE64.restrict(max_length=800)
 class SubCertificates(XsdType, kw_only=True):
     """``SubCertificatesType``."""
 
-    certificate: Annotated[list[bytes], E("Certificate", CERTIFICATE, occurs=(1, 4))]
+    certificate: Annotated[list[bytes], Element("Certificate", CERTIFICATE, occurs=(1, 4))]
 
 
 class CertificateChain(XsdType, kw_only=True):
     """``CertificateChainType``."""
 
-    id: Annotated[str | None, A("Id", ID, ns=NAMESPACE)] = None
-    certificate: Annotated[bytes, E("Certificate", CERTIFICATE)]
-    sub_certificates: Annotated[SubCertificates | None, E("SubCertificates")] = None
+    id: Annotated[str | None, Attribute("Id", ID, ns=NAMESPACE)] = None
+    certificate: Annotated[bytes, Element("Certificate", CERTIFICATE)]
+    sub_certificates: Annotated[SubCertificates | None, Element("SubCertificates")] = None
 
 
 class ListOfRootCertificateIDs(XsdType, kw_only=True):
     """``ListOfRootCertificateIDsType``."""
 
-    root_certificate_id: Annotated[list[X509IssuerSerial], E("RootCertificateID", occurs=(1, 20))]
+    root_certificate_id: Annotated[list[X509IssuerSerial], Element("RootCertificateID", occurs=(1, 20))]
 
 
 METER_ID = STRING.restrict(max_length=32)
@@ -206,11 +229,11 @@ METER_STATUS = SHORT
 class MeterInfo(XsdType, kw_only=True):
     """``MeterInfoType``."""
 
-    meter_id: Annotated[str, E("MeterID", METER_ID)]
-    meter_reading: Annotated[int | None, E("MeterReading", UNSIGNED_LONG)] = None
-    sig_meter_reading: Annotated[bytes | None, E("SigMeterReading", SIG_METER_READING)] = None
-    meter_status: Annotated[int | None, E("MeterStatus", METER_STATUS)] = None
-    t_meter: Annotated[int | None, E("TMeter", LONG)] = None
+    meter_id: Annotated[str, Element("MeterID", METER_ID)]
+    meter_reading: Annotated[int | None, Element("MeterReading", UNSIGNED_LONG)] = None
+    sig_meter_reading: Annotated[bytes | None, Element("SigMeterReading", SIG_METER_READING)] = None
+    meter_status: Annotated[int | None, Element("MeterStatus", METER_STATUS)] = None
+    t_meter: Annotated[int | None, Element("TMeter", LONG)] = None
 
 
 class FaultCode(StrEnum):
@@ -227,8 +250,8 @@ FAULT_MSG = STRING.restrict(max_length=64)
 class Notification(XsdType, kw_only=True):
     """``NotificationType``."""
 
-    fault_code: Annotated[FaultCode, E("FaultCode")]
-    fault_msg: Annotated[str | None, E("FaultMsg", FAULT_MSG)] = None
+    fault_code: Annotated[FaultCode, Element("FaultCode")]
+    fault_msg: Annotated[str | None, Element("FaultMsg", FAULT_MSG)] = None
 
 
 class SASchedules(XsdType, kw_only=True):
@@ -245,19 +268,21 @@ class Interval(XsdType, kw_only=True):
 class Entry(XsdType, kw_only=True):
     """``EntryType`` (abstract)."""
 
-    time_interval: Annotated[Interval, E("TimeInterval", ref=True)]
+    time_interval: Annotated[Interval, Element("TimeInterval", ref=True)]
 
 
 class PMaxScheduleEntry(Entry, kw_only=True):
     """``PMaxScheduleEntryType``."""
 
-    p_max: Annotated[PhysicalValue, E("PMax")]
+    p_max: Annotated[PhysicalValue, Element("PMax")]
 
 
 class PMaxSchedule(XsdType, kw_only=True):
     """``PMaxScheduleType``."""
 
-    p_max_schedule_entry: Annotated[list[PMaxScheduleEntry], E("PMaxScheduleEntry", ref=True, occurs=(1, 1024))]
+    p_max_schedule_entry: Annotated[
+        list[PMaxScheduleEntry], Element("PMaxScheduleEntry", ref=True, occurs=(1, 1024))
+    ]
 
 
 TARIFF_DESCRIPTION = STRING.restrict(max_length=32)
@@ -274,54 +299,60 @@ class CostKind(StrEnum):
 class Cost(XsdType, kw_only=True):
     """``CostType``."""
 
-    cost_kind: Annotated[CostKind, E("costKind")]
-    amount: Annotated[int, E("amount", UNSIGNED_INT)]
-    amount_multiplier: Annotated[int | None, E("amountMultiplier", UNIT_MULTIPLIER)] = None
+    cost_kind: Annotated[CostKind, Element("costKind")]
+    amount: Annotated[int, Element("amount", UNSIGNED_INT)]
+    amount_multiplier: Annotated[int | None, Element("amountMultiplier", UNIT_MULTIPLIER)] = None
 
 
 class ConsumptionCost(XsdType, kw_only=True):
     """``ConsumptionCostType``."""
 
-    start_value: Annotated[PhysicalValue, E("startValue")]
-    cost: Annotated[list[Cost], E("Cost", occurs=(1, 3))]
+    start_value: Annotated[PhysicalValue, Element("startValue")]
+    cost: Annotated[list[Cost], Element("Cost", occurs=(1, 3))]
 
 
 class SalesTariffEntry(Entry, kw_only=True):
     """``SalesTariffEntryType``."""
 
-    e_price_level: Annotated[int | None, E("EPriceLevel", UNSIGNED_BYTE)] = None
-    consumption_cost: Annotated[list[ConsumptionCost], E("ConsumptionCost", occurs=(0, 3))] = []
+    e_price_level: Annotated[int | None, Element("EPriceLevel", UNSIGNED_BYTE)] = None
+    consumption_cost: Annotated[list[ConsumptionCost], Element("ConsumptionCost", occurs=(0, 3))] = []
 
 
 class SalesTariff(XsdType, kw_only=True):
     """``SalesTariffType``."""
 
-    id: Annotated[str | None, A("Id", ID, ns=NAMESPACE)] = None
-    sales_tariff_id: Annotated[int, E("SalesTariffID", SA_ID)]
-    sales_tariff_description: Annotated[str | None, E("SalesTariffDescription", TARIFF_DESCRIPTION)] = None
-    num_e_price_levels: Annotated[int | None, E("NumEPriceLevels", UNSIGNED_BYTE)] = None
-    sales_tariff_entry: Annotated[list[SalesTariffEntry], E("SalesTariffEntry", ref=True, occurs=(1, 1024))]
+    id: Annotated[str | None, Attribute("Id", ID, ns=NAMESPACE)] = None
+    sales_tariff_id: Annotated[int, Element("SalesTariffID", SA_ID)]
+    sales_tariff_description: Annotated[str | None, Element("SalesTariffDescription", TARIFF_DESCRIPTION)] = (
+        None
+    )
+    num_e_price_levels: Annotated[int | None, Element("NumEPriceLevels", UNSIGNED_BYTE)] = None
+    sales_tariff_entry: Annotated[
+        list[SalesTariffEntry], Element("SalesTariffEntry", ref=True, occurs=(1, 1024))
+    ]
 
 
 class SAScheduleTuple(XsdType, kw_only=True):
     """``SAScheduleTupleType``."""
 
-    sa_schedule_tuple_id: Annotated[int, E("SAScheduleTupleID", SA_ID)]
-    p_max_schedule: Annotated[PMaxSchedule, E("PMaxSchedule")]
-    sales_tariff: Annotated[SalesTariff | None, E("SalesTariff")] = None
+    sa_schedule_tuple_id: Annotated[int, Element("SAScheduleTupleID", SA_ID)]
+    p_max_schedule: Annotated[PMaxSchedule, Element("PMaxSchedule")]
+    sales_tariff: Annotated[SalesTariff | None, Element("SalesTariff")] = None
 
 
 class SAScheduleList(SASchedules, kw_only=True):
     """``SAScheduleListType``."""
 
-    sa_schedule_tuple: Annotated[list[SAScheduleTuple], E("SAScheduleTuple", occurs=(1, 3))]
+    sa_schedule_tuple: Annotated[list[SAScheduleTuple], Element("SAScheduleTuple", occurs=(1, 3))]
 
 
 class RelativeTimeInterval(Interval, kw_only=True):
     """``RelativeTimeIntervalType``."""
 
-    start: Annotated[int, E("start", UNSIGNED_INT.restrict(minimum=0, maximum=16777214))]
-    duration: Annotated[int | None, E("duration", UNSIGNED_INT.restrict(minimum=0, maximum=86400))] = None
+    start: Annotated[int, Element("start", UNSIGNED_INT.restrict(minimum=0, maximum=16777214))]
+    duration: Annotated[int | None, Element("duration", UNSIGNED_INT.restrict(minimum=0, maximum=86400))] = (
+        None
+    )
 
 
 class EVSENotification(StrEnum):
@@ -335,14 +366,14 @@ class EVSENotification(StrEnum):
 class EVSEStatus(XsdType, kw_only=True):
     """``EVSEStatusType`` (abstract)."""
 
-    notification_max_delay: Annotated[int, E("NotificationMaxDelay", UNSIGNED_SHORT)]
-    evse_notification: Annotated[EVSENotification, E("EVSENotification")]
+    notification_max_delay: Annotated[int, Element("NotificationMaxDelay", UNSIGNED_SHORT)]
+    evse_notification: Annotated[EVSENotification, Element("EVSENotification")]
 
 
 class AC_EVSEStatus(EVSEStatus, kw_only=True):
     """``AC_EVSEStatusType``."""
 
-    rcd: Annotated[bool, E("RCD", BOOLEAN)]
+    rcd: Annotated[bool, Element("RCD", BOOLEAN)]
 
 
 class EVStatus(XsdType, kw_only=True):
@@ -379,8 +410,8 @@ class DC_EVSEStatusCode(StrEnum):
 class DC_EVSEStatus(EVSEStatus, kw_only=True):
     """``DC_EVSEStatusType``."""
 
-    evse_isolation_status: Annotated[IsolationLevel | None, E("EVSEIsolationStatus")] = None
-    evse_status_code: Annotated[DC_EVSEStatusCode, E("EVSEStatusCode")]
+    evse_isolation_status: Annotated[IsolationLevel | None, Element("EVSEIsolationStatus")] = None
+    evse_status_code: Annotated[DC_EVSEStatusCode, Element("EVSEStatusCode")]
 
 
 class DC_EVErrorCode(StrEnum):
@@ -406,37 +437,37 @@ PERCENT_VALUE = BYTE.restrict(minimum=0, maximum=100)
 class DC_EVStatus(EVStatus, kw_only=True):
     """``DC_EVStatusType``."""
 
-    ev_ready: Annotated[bool, E("EVReady", BOOLEAN)]
-    ev_error_code: Annotated[DC_EVErrorCode, E("EVErrorCode")]
-    ev_ress_soc: Annotated[int, E("EVRESSSOC", PERCENT_VALUE)]
+    ev_ready: Annotated[bool, Element("EVReady", BOOLEAN)]
+    ev_error_code: Annotated[DC_EVErrorCode, Element("EVErrorCode")]
+    ev_ress_soc: Annotated[int, Element("EVRESSSOC", PERCENT_VALUE)]
 
 
 class EVChargeParameter(XsdType, kw_only=True):
     """``EVChargeParameterType`` (abstract)."""
 
-    departure_time: Annotated[int | None, E("DepartureTime", UNSIGNED_INT)] = None
+    departure_time: Annotated[int | None, Element("DepartureTime", UNSIGNED_INT)] = None
 
 
 class AC_EVChargeParameter(EVChargeParameter, kw_only=True):
     """``AC_EVChargeParameterType``."""
 
-    e_amount: Annotated[PhysicalValue, E("EAmount")]
-    ev_max_voltage: Annotated[PhysicalValue, E("EVMaxVoltage")]
-    ev_max_current: Annotated[PhysicalValue, E("EVMaxCurrent")]
-    ev_min_current: Annotated[PhysicalValue, E("EVMinCurrent")]
+    e_amount: Annotated[PhysicalValue, Element("EAmount")]
+    ev_max_voltage: Annotated[PhysicalValue, Element("EVMaxVoltage")]
+    ev_max_current: Annotated[PhysicalValue, Element("EVMaxCurrent")]
+    ev_min_current: Annotated[PhysicalValue, Element("EVMinCurrent")]
 
 
 class DC_EVChargeParameter(EVChargeParameter, kw_only=True):
     """``DC_EVChargeParameterType``."""
 
-    dc_ev_status: Annotated[DC_EVStatus, E("DC_EVStatus")]
-    ev_maximum_current_limit: Annotated[PhysicalValue, E("EVMaximumCurrentLimit")]
-    ev_maximum_power_limit: Annotated[PhysicalValue | None, E("EVMaximumPowerLimit")] = None
-    ev_maximum_voltage_limit: Annotated[PhysicalValue, E("EVMaximumVoltageLimit")]
-    ev_energy_capacity: Annotated[PhysicalValue | None, E("EVEnergyCapacity")] = None
-    ev_energy_request: Annotated[PhysicalValue | None, E("EVEnergyRequest")] = None
-    full_soc: Annotated[int | None, E("FullSOC", PERCENT_VALUE)] = None
-    bulk_soc: Annotated[int | None, E("BulkSOC", PERCENT_VALUE)] = None
+    dc_ev_status: Annotated[DC_EVStatus, Element("DC_EVStatus")]
+    ev_maximum_current_limit: Annotated[PhysicalValue, Element("EVMaximumCurrentLimit")]
+    ev_maximum_power_limit: Annotated[PhysicalValue | None, Element("EVMaximumPowerLimit")] = None
+    ev_maximum_voltage_limit: Annotated[PhysicalValue, Element("EVMaximumVoltageLimit")]
+    ev_energy_capacity: Annotated[PhysicalValue | None, Element("EVEnergyCapacity")] = None
+    ev_energy_request: Annotated[PhysicalValue | None, Element("EVEnergyRequest")] = None
+    full_soc: Annotated[int | None, Element("FullSOC", PERCENT_VALUE)] = None
+    bulk_soc: Annotated[int | None, Element("BulkSOC", PERCENT_VALUE)] = None
 
 
 class EVSEChargeParameter(XsdType, kw_only=True):
@@ -446,23 +477,25 @@ class EVSEChargeParameter(XsdType, kw_only=True):
 class AC_EVSEChargeParameter(EVSEChargeParameter, kw_only=True):
     """``AC_EVSEChargeParameterType``."""
 
-    ac_evse_status: Annotated[AC_EVSEStatus, E("AC_EVSEStatus")]
-    evse_nominal_voltage: Annotated[PhysicalValue, E("EVSENominalVoltage")]
-    evse_max_current: Annotated[PhysicalValue, E("EVSEMaxCurrent")]
+    ac_evse_status: Annotated[AC_EVSEStatus, Element("AC_EVSEStatus")]
+    evse_nominal_voltage: Annotated[PhysicalValue, Element("EVSENominalVoltage")]
+    evse_max_current: Annotated[PhysicalValue, Element("EVSEMaxCurrent")]
 
 
 class DC_EVSEChargeParameter(EVSEChargeParameter, kw_only=True):
     """``DC_EVSEChargeParameterType``."""
 
-    dc_evse_status: Annotated[DC_EVSEStatus, E("DC_EVSEStatus")]
-    evse_maximum_current_limit: Annotated[PhysicalValue, E("EVSEMaximumCurrentLimit")]
-    evse_maximum_power_limit: Annotated[PhysicalValue, E("EVSEMaximumPowerLimit")]
-    evse_maximum_voltage_limit: Annotated[PhysicalValue, E("EVSEMaximumVoltageLimit")]
-    evse_minimum_current_limit: Annotated[PhysicalValue, E("EVSEMinimumCurrentLimit")]
-    evse_minimum_voltage_limit: Annotated[PhysicalValue, E("EVSEMinimumVoltageLimit")]
-    evse_current_regulation_tolerance: Annotated[PhysicalValue | None, E("EVSECurrentRegulationTolerance")] = None
-    evse_peak_current_ripple: Annotated[PhysicalValue, E("EVSEPeakCurrentRipple")]
-    evse_energy_to_be_delivered: Annotated[PhysicalValue | None, E("EVSEEnergyToBeDelivered")] = None
+    dc_evse_status: Annotated[DC_EVSEStatus, Element("DC_EVSEStatus")]
+    evse_maximum_current_limit: Annotated[PhysicalValue, Element("EVSEMaximumCurrentLimit")]
+    evse_maximum_power_limit: Annotated[PhysicalValue, Element("EVSEMaximumPowerLimit")]
+    evse_maximum_voltage_limit: Annotated[PhysicalValue, Element("EVSEMaximumVoltageLimit")]
+    evse_minimum_current_limit: Annotated[PhysicalValue, Element("EVSEMinimumCurrentLimit")]
+    evse_minimum_voltage_limit: Annotated[PhysicalValue, Element("EVSEMinimumVoltageLimit")]
+    evse_current_regulation_tolerance: Annotated[
+        PhysicalValue | None, Element("EVSECurrentRegulationTolerance")
+    ] = None
+    evse_peak_current_ripple: Annotated[PhysicalValue, Element("EVSEPeakCurrentRipple")]
+    evse_energy_to_be_delivered: Annotated[PhysicalValue | None, Element("EVSEEnergyToBeDelivered")] = None
 
 
 class EVPowerDeliveryParameter(XsdType, kw_only=True):
@@ -472,9 +505,9 @@ class EVPowerDeliveryParameter(XsdType, kw_only=True):
 class DC_EVPowerDeliveryParameter(EVPowerDeliveryParameter, kw_only=True):
     """``DC_EVPowerDeliveryParameterType``."""
 
-    dc_ev_status: Annotated[DC_EVStatus, E("DC_EVStatus")]
-    bulk_charging_complete: Annotated[bool | None, E("BulkChargingComplete", BOOLEAN)] = None
-    charging_complete: Annotated[bool, E("ChargingComplete", BOOLEAN)]
+    dc_ev_status: Annotated[DC_EVStatus, Element("DC_EVStatus")]
+    bulk_charging_complete: Annotated[bool | None, Element("BulkChargingComplete", BOOLEAN)] = None
+    charging_complete: Annotated[bool, Element("ChargingComplete", BOOLEAN)]
 
 
 MAX_NUM_PHASES = BYTE.restrict(minimum=1, maximum=3)
@@ -483,15 +516,17 @@ MAX_NUM_PHASES = BYTE.restrict(minimum=1, maximum=3)
 class ProfileEntry(XsdType, kw_only=True):
     """``ProfileEntryType``."""
 
-    charging_profile_entry_start: Annotated[int, E("ChargingProfileEntryStart", UNSIGNED_INT)]
-    charging_profile_entry_max_power: Annotated[PhysicalValue, E("ChargingProfileEntryMaxPower")]
-    charging_profile_entry_max_number_of_phases_in_use: Annotated[int | None, E("ChargingProfileEntryMaxNumberOfPhasesInUse", MAX_NUM_PHASES)] = None
+    charging_profile_entry_start: Annotated[int, Element("ChargingProfileEntryStart", UNSIGNED_INT)]
+    charging_profile_entry_max_power: Annotated[PhysicalValue, Element("ChargingProfileEntryMaxPower")]
+    charging_profile_entry_max_number_of_phases_in_use: Annotated[
+        int | None, Element("ChargingProfileEntryMaxNumberOfPhasesInUse", MAX_NUM_PHASES)
+    ] = None
 
 
 class ChargingProfile(XsdType, kw_only=True):
     """``ChargingProfileType``."""
 
-    profile_entry: Annotated[list[ProfileEntry], E("ProfileEntry", occurs=(1, 24))]
+    profile_entry: Annotated[list[ProfileEntry], Element("ProfileEntry", occurs=(1, 24))]
 
 
 class EVSEProcessing(StrEnum):
@@ -544,7 +579,7 @@ class PaymentOption(StrEnum):
 class PaymentOptionList(XsdType, kw_only=True):
     """``PaymentOptionListType``."""
 
-    payment_option: Annotated[list[PaymentOption], E("PaymentOption", occurs=(1, 2))]
+    payment_option: Annotated[list[PaymentOption], Element("PaymentOption", occurs=(1, 2))]
 
 
 class ResponseCode(StrEnum):
@@ -598,5 +633,7 @@ ELEMENTS = (
     GlobalElement("AC_EVSEChargeParameter", AC_EVSEChargeParameter, substitutes="EVSEChargeParameter"),
     GlobalElement("DC_EVSEChargeParameter", DC_EVSEChargeParameter, substitutes="EVSEChargeParameter"),
     GlobalElement("EVPowerDeliveryParameter", EVPowerDeliveryParameter, abstract=True),
-    GlobalElement("DC_EVPowerDeliveryParameter", DC_EVPowerDeliveryParameter, substitutes="EVPowerDeliveryParameter"),
+    GlobalElement(
+        "DC_EVPowerDeliveryParameter", DC_EVPowerDeliveryParameter, substitutes="EVPowerDeliveryParameter"
+    ),
 )

@@ -3,24 +3,29 @@
 from typing import Annotated
 
 from exi.schema import (
-    Element as E,
+    Element,
     XsdType,
 )
 from v2g.messages.iso2.datatypes import (
-    Notification,
     SESSION_ID,
+    Notification,
 )
 from v2g.messages.xmldsig import (
     NAMESPACE as XMLDSIG,
+)
+from v2g.messages.xmldsig import (
     Signature,
 )
 
 NAMESPACE = "urn:iso:15118:2:2013:MsgHeader"
 
+# The names of all types that the schema names; string tables start with them.
+TYPES = "MessageHeaderType"
+
 
 class MessageHeader(XsdType, kw_only=True):
     """``MessageHeaderType``."""
 
-    session_id: Annotated[bytes, E("SessionID", SESSION_ID)]
-    notification: Annotated[Notification | None, E("Notification")] = None
-    signature: Annotated[Signature | None, E("Signature", ns=XMLDSIG, ref=True)] = None
+    session_id: Annotated[bytes, Element("SessionID", SESSION_ID)]
+    notification: Annotated[Notification | None, Element("Notification")] = None
+    signature: Annotated[Signature | None, Element("Signature", ns=XMLDSIG, ref=True)] = None

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from exi.schema import (
-    Element as E,
+    Element,
     GlobalElement,
     XsdType,
 )
@@ -20,10 +20,8 @@ NAMESPACE = "urn:iso:15118:2:2013:MsgDef"
 class V2G_Message(XsdType, kw_only=True):
     """``V2G_Message``."""
 
-    header: Annotated[MessageHeader, E("Header")]
-    body: Annotated[Body, E("Body")]
+    header: Annotated[MessageHeader, Element("Header")]
+    body: Annotated[Body, Element("Body")]
 
 
-ELEMENTS = (
-    GlobalElement("V2G_Message", V2G_Message),
-)
+ELEMENTS = (GlobalElement("V2G_Message", V2G_Message),)

@@ -1,0 +1,66 @@
+"""The public face of the codec: messages to bytes and back."""
+
+import sys
+from functools import cache
+from typing import Any
+
+from exi.engine import Engine
+from exi.errors import ExiError
+from exi.schema import MessageSet, XsdType
+from exi.tables import tables_of
+
+
+def encode(message: XsdType, schema: MessageSet | None = None) -> bytes:
+    """Encode a document. ``schema`` None: the set that the root's class belongs to.
+
+    Raises ExiError where the message does not fit its schema.
+    """
+    return engine_of(schema or schema_of(type(message))).encode_document(message)
+
+
+def decode(data: bytes, schema: MessageSet) -> XsdType:
+    """Decode a document and return its root element's value.
+
+    Any byte string gives a value or an ExiError with path and bit offset.
+    """
+    return engine_of(schema).decode_document(data)
+
+
+def encode_fragment(value: Any, schema: MessageSet, name: str | None = None) -> bytes:
+    """Encode one element as a fragment, as signatures need it.
+
+    ``name`` is the element's local name; None takes the first element declared with the value's class.
+    Raises ExiError.
+    """
+    return engine_of(schema).encode_fragment(value, name)
+
+
+def decode_fragment(data: bytes, schema: MessageSet) -> Any:
+    """Decode a fragment and return its element's value. Raises ExiError."""
+    return engine_of(schema).decode_fragment(data)
+
+
+def engine_name() -> str:
+    """Return which engine runs: ``python`` or ``native``."""
+    return "python"
+
+
+@cache
+def engine_of(schema: MessageSet) -> Engine:
+    """Return the engine of a message set, made at the first call."""
+    return Engine(tables_of(schema))
+
+
+@cache
+def schema_of(cls: type) -> MessageSet:
+    """Return the message set of a root class: ``SCHEMA`` of its module or of a package above it.
+
+    Raises ExiError where there is none.
+    """
+    name = cls.__module__
+    while name:
+        schema = getattr(sys.modules.get(name), "SCHEMA", None)
+        if isinstance(schema, MessageSet):
+            return schema
+        name = name.rpartition(".")[0]
+    raise ExiError(f"{cls.__name__} belongs to no message set")
