@@ -66,6 +66,29 @@ class SignatureError(V2GError):
         self.reference = reference
 
 
+class EnvelopeError(V2GError):
+    """A contract key envelope cannot be opened, or holds a key that must not be used.
+
+    ``step`` names the check that failed (such as ``length``, ``dh_public_key``, ``decryption``,
+    ``scalar``, ``key_match``); ``reason`` says what was wrong, never what the key was.
+    """
+
+    def __init__(self, step: str, reason: str) -> None:
+        super().__init__(f"contract key envelope, {step}: {reason}")
+        self.step = step
+        self.reason = reason
+
+
+class IdentifierError(V2GError):
+    """A text is not an identifier of its ``kind`` (eMAID, PCID, EVCCID, EVSEID)."""
+
+    def __init__(self, kind: str, value: str, reason: str) -> None:
+        super().__init__(f"{kind} {value!r}: {reason}")
+        self.kind = kind
+        self.value = value
+        self.reason = reason
+
+
 class V2GTimeout(V2GError):  # noqa: N818 - named like the timers of the standard
     """A timer of the standard expired: its ``name``, and its limit in seconds."""
 
