@@ -1,0 +1,384 @@
+"""TLS over any stream, by memory buffers.
+
+OpenSSL sees no socket: the records go through a :class:`v2g.net.stream.Stream`, so the same TLS runs over
+TCP, over a simulated link, and over a tap that records the wire.
+
+ISO 15118-2 [V2G2-067][V2G2-602]: TLS 1.2, server authentication only, ECDHE-ECDSA-AES128-SHA256 on
+secp256r1. The standard's second suite, static ECDH, is gone from OpenSSL. The client checks the chain up to
+its V2G roots with OpenSSL (signatures, validity, path length, purpose) and no host name, because the
+certificate names a charge point. What only the standard asks for (DC=CPO and the like) is the caller's
+check, on :attr:`v2g.net.stream.TlsInfo.peer_chain`.
+"""
+
+import asyncio
+import contextlib
+import ssl
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+from v2g.errors import ConnectionClosedError, TlsError
+from v2g.net.clock import Clock, SystemClock
+from v2g.net.keylog import KeyLog
+from v2g.net.stream import Stream, TlsInfo
+from v2g.net.tap import TappedStream
+from v2g.net.tls_words import explain
+from v2g.trace import Tracer, null_tracer
+
+HANDSHAKE_TIMEOUT_S = 10.0
+"""How long a handshake may take unless told otherwise."""
+CLOSE_TIMEOUT_S = 1.0
+_READ_SIZE = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TlsProfile:
+    """The versions, cipher suites (OpenSSL names) and group of a protocol edition."""
+
+    name: str
+    version: ssl.TLSVersion
+    ciphers: str
+    curve: str
+
+
+ISO2 = TlsProfile("ISO 15118-2", ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-SHA256", "prime256v1")
+
+Certificates = Path | Sequence[Path] | Sequence[x509.Certificate]
+
+
+def _context(protocol: int, profile: TlsProfile, keylog: KeyLog | None) -> ssl.SSLContext:
+    context = ssl.SSLContext(protocol)
+    context.check_hostname = False
+    context.minimum_version = context.maximum_version = profile.version
+    context.set_ciphers(profile.ciphers)
+    context.set_ecdh_curve(profile.curve)
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
+    if keylog is not None:
+        keylog.attach(context)
+    return context
+
+
+class ClientTls:
+    """The EV's side: the V2G roots it trusts, as certificates, PEM or DER files, or folders of them.
+
+    TlsError tells which file cannot be used. One instance serves any number of connections.
+    """
+
+    def __init__(
+        self, roots: Certificates, *, profile: TlsProfile = ISO2, keylog: KeyLog | None = None
+    ) -> None:
+        self.keylog = keylog
+        self.context = _context(ssl.PROTOCOL_TLS_CLIENT, profile, keylog)
+        self.context.verify_mode = ssl.CERT_REQUIRED
+        certificates = _load(roots)
+        if not certificates:
+            raise TlsError("no V2G root certificate to verify the charger with")
+        self.context.load_verify_locations(
+            cadata=b"".join(item.public_bytes(serialization.Encoding.DER) for item in certificates)
+        )
+
+
+class ServerTls:
+    """The charger's side: its certificate chain (leaf, sub-CA 2, sub-CA 1) and the leaf's key.
+
+    Both are given as objects or files. TlsError tells what cannot be used. One instance serves any number of
+    connections.
+    """
+
+    def __init__(
+        self,
+        chain: Certificates,
+        key: EllipticCurvePrivateKey | Path,
+        *,
+        profile: TlsProfile = ISO2,
+        keylog: KeyLog | None = None,
+    ) -> None:
+        self.keylog = keylog
+        self.context = _context(ssl.PROTOCOL_TLS_SERVER, profile, keylog)
+        certificates = _load(chain)
+        if not certificates:
+            raise TlsError("no certificate for the charger")
+        _install(self.context, certificates, key)
+
+
+def _load(source: Certificates) -> list[x509.Certificate]:
+    certificates: list[x509.Certificate] = []
+    for item in [source] if isinstance(source, Path) else source:
+        if isinstance(item, x509.Certificate):
+            certificates.append(item)
+            continue
+        try:
+            files = sorted(p for p in item.iterdir() if p.suffix in _SUFFIXES) if item.is_dir() else [item]
+            for file in files:
+                certificates += _parse(file.read_bytes())
+        except (OSError, ValueError) as error:
+            raise TlsError(f"cannot read certificates from {item}: {error}") from error
+    return certificates
+
+
+_SUFFIXES = {".pem", ".crt", ".cer", ".der"}
+
+
+def _parse(content: bytes) -> list[x509.Certificate]:
+    if b"-----BEGIN" in content:
+        return x509.load_pem_x509_certificates(content)
+    return [x509.load_der_x509_certificate(content)]
+
+
+def _install(
+    context: ssl.SSLContext, chain: Sequence[x509.Certificate], key: EllipticCurvePrivateKey | Path
+) -> None:
+    # The ssl module takes chains and keys from files only: a private folder, gone when we return.
+    with tempfile.TemporaryDirectory(prefix="tls-") as folder:
+        chain_file = Path(folder, "chain.pem")
+        chain_file.write_bytes(b"".join(item.public_bytes(serialization.Encoding.PEM) for item in chain))
+        if isinstance(key, Path):
+            key_file = key
+        else:
+            key_file = Path(folder, "key.pem")
+            key_file.touch(mode=0o600)
+            key_file.write_bytes(
+                key.private_bytes(
+                    serialization.Encoding.PEM,
+                    serialization.PrivateFormat.PKCS8,
+                    serialization.NoEncryption(),
+                )
+            )
+        try:
+            context.load_cert_chain(chain_file, key_file)
+        except (OSError, ssl.SSLError) as error:
+            place = f" ({key})" if isinstance(key, Path) else ""
+            reason = explain(error) if isinstance(error, ssl.SSLError) else str(error)
+            raise TlsError(f"certificate and key{place} cannot be used: {reason}") from error
+
+
+class TlsStream:
+    """An established TLS connection; :func:`client_tls` and :func:`server_tls` make one."""
+
+    def __init__(self, inner: Stream, engine: "_Engine", info: TlsInfo) -> None:
+        self._inner = inner
+        self._engine = engine
+        self._info = info
+        self._closed = False
+
+    @property
+    def local(self) -> str:
+        """Our end, as ``[address]:port``."""
+        return self._inner.local
+
+    @property
+    def peer(self) -> str:
+        """The other end, as ``[address]:port``."""
+        return self._inner.peer
+
+    @property
+    def tls(self) -> TlsInfo:
+        """What the handshake agreed on."""
+        return self._info
+
+    async def read(self) -> bytes:
+        """Wait for decrypted bytes; ``b""`` after close_notify or the end of the inner stream."""
+        ssl_object = self._engine.ssl_object
+        while True:
+            try:
+                data = ssl_object.read(_READ_SIZE)
+            except ssl.SSLWantReadError:
+                await self._engine.receive()
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                return b""  # V2GTP lengths tell whether something was cut off
+            except ssl.SSLError as error:
+                await self._engine.send_alert()
+                raise ConnectionClosedError(f"TLS: {explain(error)}", clean=False) from error
+            else:
+                return data
+
+    async def write(self, data: bytes) -> None:
+        """Encrypt ``data`` and send its records in one piece."""
+        if self._closed:
+            raise ConnectionClosedError("the connection is closed", by="us")
+        try:
+            self._engine.ssl_object.write(data)
+        except ssl.SSLError as error:
+            raise ConnectionClosedError(f"TLS: {explain(error)}", clean=False) from error
+        await self._engine.send()
+
+    async def close(self) -> None:
+        """Send close_notify, then close the inner stream; does not wait for the peer's close_notify."""
+        if not self._closed:
+            self._closed = True
+            try:
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await self._engine.shut_down()
+            except TimeoutError:
+                self._inner.abort()
+        await self._inner.close()
+
+    def abort(self) -> None:
+        """Drop the connection without close_notify."""
+        self._closed = True
+        self._inner.abort()
+
+
+class _Engine:
+    """OpenSSL between two memory buffers, and the stream that feeds them."""
+
+    def __init__(self, stream: Stream, context: ssl.SSLContext, *, server_side: bool) -> None:
+        self._stream = stream
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self.ssl_object = context.wrap_bio(self._incoming, self._outgoing, server_side=server_side)
+
+    async def receive(self) -> None:
+        """Wait for records; the inner stream's end becomes OpenSSL's."""
+        data = await self._stream.read()
+        if data:
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
+
+    async def send(self) -> None:
+        """Send what OpenSSL has produced."""
+        if self._outgoing.pending:
+            await self._stream.write(self._outgoing.read())
+
+    async def send_alert(self) -> None:
+        """Send the alert that OpenSSL left behind an error, if the peer still listens."""
+        with contextlib.suppress(TimeoutError, ConnectionClosedError):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self.send()
+
+    async def shut_down(self) -> None:
+        """Send close_notify."""
+        # unwrap() fails because it wants the peer's close_notify; ours is written by then.
+        with contextlib.suppress(ssl.SSLError):
+            self.ssl_object.unwrap()
+        with contextlib.suppress(ConnectionClosedError):
+            await self.send()
+
+    async def handshake(self, keylog: KeyLog | None) -> None:
+        while True:
+            try:
+                self.ssl_object.do_handshake()
+            except ssl.SSLWantReadError:
+                finished = False
+            else:
+                finished = True
+            finally:
+                if keylog is not None:
+                    keylog.poll()
+            await self.send()
+            if finished:
+                return
+            await self.receive()
+
+    def peer_chain(self) -> tuple[bytes, ...]:
+        """Return the peer's certificates in DER, leaf first."""
+        leaf = self.ssl_object.getpeercert(binary_form=True)
+        if not leaf:
+            return ()
+        # Public from Python 3.13 on; before, the same method sits on the inner object. OpenSSL has verified
+        # the chain already, so that the leaf alone, where neither is there, is still a trusted leaf.
+        public = getattr(self.ssl_object, "get_unverified_chain", None)
+        if public is not None:
+            return tuple(public())
+        inner = getattr(getattr(self.ssl_object, "_sslobj", None), "get_unverified_chain", None)
+        if inner is None:
+            return (leaf,)
+        return tuple(ssl.PEM_cert_to_DER_cert(item.public_bytes()) for item in inner() or ())
+
+
+async def client_tls(
+    stream: Stream,
+    config: ClientTls,
+    *,
+    handshake_timeout_s: float = HANDSHAKE_TIMEOUT_S,
+    clock: Clock | None = None,
+    tracer: Tracer | None = None,
+) -> TlsStream:
+    """Run the EV's side of the handshake over ``stream``; see :func:`server_tls`."""
+    return await _establish(stream, config, handshake_timeout_s, clock, tracer, server_side=False)
+
+
+async def server_tls(
+    stream: Stream,
+    config: ServerTls,
+    *,
+    handshake_timeout_s: float = HANDSHAKE_TIMEOUT_S,
+    clock: Clock | None = None,
+    tracer: Tracer | None = None,
+) -> TlsStream:
+    """Run the charger's side of the handshake over ``stream``.
+
+    On failure the peer gets its alert, ``stream`` is closed, and TlsError says why in plain words. Writes
+    ``tls.established`` or ``tls.failed`` to the trace. When ``stream`` is a :class:`TappedStream` and the
+    configuration has a key log, the capture gets the keys before the packets that they decrypt.
+    """
+    return await _establish(stream, config, handshake_timeout_s, clock, tracer, server_side=True)
+
+
+async def _establish(
+    stream: Stream,
+    config: ClientTls | ServerTls,
+    timeout_s: float,
+    clock: Clock | None,
+    tracer: Tracer | None,
+    *,
+    server_side: bool,
+) -> TlsStream:
+    clock = clock or SystemClock()
+    tracer = tracer or null_tracer("secc" if server_side else "evcc")
+    started = clock.monotonic()
+    engine = _Engine(stream, config.context, server_side=server_side)
+    tap = stream if isinstance(stream, TappedStream) and config.keylog is not None else None
+    if tap is not None:
+        tap.hold()
+    try:
+        async with asyncio.timeout(timeout_s):
+            await engine.handshake(config.keylog)
+    except BaseException as error:
+        failure = _failure(error, timeout_s)
+        if isinstance(error, ssl.SSLError):
+            await engine.send_alert()
+        if failure is None:
+            stream.abort()
+            raise
+        tracer.event("tls.failed", reason=failure.reason)
+        await stream.close()
+        raise failure from error
+    finally:
+        if tap is not None:
+            tap.release()
+    cipher = engine.ssl_object.cipher()
+    info = TlsInfo(
+        version=engine.ssl_object.version() or "",
+        cipher=cipher[0] if cipher else "",
+        elapsed_s=clock.monotonic() - started,
+        peer_chain=engine.peer_chain(),
+    )
+    fields = {"peer_subject": _subject(info.peer_chain[0])} if info.peer_chain else {}
+    tracer.event(
+        "tls.established", version=info.version, cipher=info.cipher, elapsed_s=info.elapsed_s, **fields
+    )
+    return TlsStream(stream, engine, info)
+
+
+def _failure(error: BaseException, timeout_s: float) -> TlsError | None:
+    if isinstance(error, TimeoutError):
+        return TlsError(f"the handshake did not finish within {timeout_s:g} s", "TIMEOUT")
+    if isinstance(error, ssl.SSLError):
+        return TlsError(explain(error), error.reason or "")
+    if isinstance(error, ConnectionClosedError):
+        return TlsError(f"the peer went away during the handshake: {error.reason}", "CLOSED")
+    return None
+
+
+def _subject(der: bytes) -> str:
+    try:
+        return x509.load_der_x509_certificate(der).subject.rfc4514_string()
+    except ValueError:
+        return "unreadable"
