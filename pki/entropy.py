@@ -7,8 +7,10 @@ that a seeded run gives the same certificates, session ids and challenges every 
 import builtins
 import hashlib
 import secrets
+from functools import cache
 from typing import Protocol
 
+from cryptography.hazmat.backends.openssl import backend
 from cryptography.hazmat.primitives.asymmetric import ec
 
 _RATE = 64  # bytes from one SHA-512 block
@@ -73,3 +75,9 @@ class SeededEntropy:
         order = curve.group_order
         drawn = int.from_bytes(self.bytes((order.bit_length() + 7) // 8 + _EXCESS), "big")
         return ec.derive_private_key(drawn % (order - 1) + 1, curve)
+
+
+@cache
+def deterministic_ecdsa() -> bool:
+    """Say whether the linked OpenSSL (3.2 or newer) derives ECDSA nonces as RFC 6979 does."""
+    return backend.ecdsa_deterministic_supported()

@@ -7,16 +7,14 @@ will say as one plain value, a :class:`Draft`, and :meth:`Draft.sign` turns that
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 
 from cryptography import x509
-from cryptography.hazmat.backends.openssl import backend
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
-from pki.entropy import Entropy
+from pki.entropy import Entropy, deterministic_ecdsa
 from pki.errors import CertificateError, Rule
 from pki.profiles import KeyUse, Profile
 
@@ -93,12 +91,6 @@ class Draft:
         for extension, critical in self.extensions:
             builder = builder.add_extension(extension, critical=critical)
         return builder.sign(key, self.signature_hash, ecdsa_deterministic=deterministic_ecdsa())
-
-
-@cache
-def deterministic_ecdsa() -> bool:
-    """Say whether the linked OpenSSL (3.2 or newer) derives ECDSA nonces as RFC 6979 does."""
-    return backend.ecdsa_deterministic_supported()
 
 
 def draft(

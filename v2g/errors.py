@@ -58,12 +58,18 @@ class SequenceError(V2GError):
 
 
 class SignatureError(V2GError):
-    """An XML signature is missing, malformed or wrong; ``reference`` is the Id it concerns, if any."""
+    """An XML signature is missing, malformed or wrong; ``reference`` is the Id it concerns, if any.
 
-    def __init__(self, reason: str, reference: str | None = None) -> None:
-        super().__init__(reason if reference is None else f"reference {reference}: {reason}")
+    ``reason`` is a fixed text for each kind of fault (see :class:`v2g.security.signature.Reason`),
+    ``detail`` says what was found.
+    """
+
+    def __init__(self, reason: str, reference: str | None = None, detail: str = "") -> None:
+        place = "" if reference is None else f"reference {reference}: "
+        super().__init__(f"{place}{reason}{f' ({detail})' if detail else ''}")
         self.reason = reason
         self.reference = reference
+        self.detail = detail
 
 
 class EnvelopeError(V2GError):

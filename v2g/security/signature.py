@@ -1,0 +1,378 @@
+"""XML signatures as ISO 15118 uses them: references to body elements, hashed and signed as EXI.
+
+What is hashed for a reference is the element as an EXI *fragment* of its message set. What is signed is
+SignedInfo as an EXI fragment of the *stand-alone* xmldsig schema, whose bits differ from those that the
+same element has inside a message (-2 Annex J, [V2G20-1449]). The signature value is r and s, each as long
+as the order of the curve.
+
+:func:`sign` and :func:`verify` take any elements; below them stand the messages of ISO 15118-2 that are
+signed, each with the elements that must be covered. Verifying raises and never returns a verdict.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+
+import exi
+from exi.schema import MessageSet
+from pki.entropy import deterministic_ecdsa
+from v2g.errors import SignatureError
+from v2g.messages import iso2, xmldsig
+
+CANONICAL_EXI = "http://www.w3.org/TR/canonical-exi/"
+"""The canonicalization method, and the only transform of a reference."""
+
+
+class Reason(StrEnum):
+    """Why a signature is refused: the ``reason`` of every :class:`SignatureError` raised here."""
+
+    MISSING_SIGNATURE = "the message carries no signature"
+    FORBIDDEN_PART = "the signature has a part that ISO 15118 forbids"
+    CANONICALIZATION = "wrong canonicalization method"
+    SIGNATURE_METHOD = "wrong signature method"
+    TRANSFORM = "wrong transform"
+    DIGEST_METHOD = "wrong digest method"
+    ELEMENT_ID = "an element to be signed has no Id of its own"
+    REFERENCE_URI = "the reference does not name an element of this message"
+    UNKNOWN_REFERENCE = "the reference names no element that this message has to sign"
+    DOUBLED_REFERENCE = "referenced more than once"
+    MISSING_REFERENCE = "not referenced"
+    DIGEST = "the digest does not match the element"
+    VALUE_LENGTH = "the signature value has the wrong length"
+    VALUE_RANGE = "r or s is out of range"
+    WRONG_KEY = "the key is not on the curve of the signature method"
+    SIGNATURE = "the signature value is not that of this key"
+    NOT_ENCODABLE = "what is signed cannot be encoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A signature method with its digest method, as URIs and as algorithms."""
+
+    signature_method: str
+    digest_method: str
+    curve: ec.EllipticCurve
+    hash: hashes.HashAlgorithm
+
+    @property
+    def number_bytes(self) -> int:
+        """The length of each of r and s."""
+        return (self.curve.key_size + 7) // 8
+
+
+ISO2 = Suite(
+    "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
+    "http://www.w3.org/2001/04/xmlenc#sha256",
+    ec.SECP256R1(),
+    hashes.SHA256(),
+)
+ISO20_SECP521 = Suite(
+    "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512",
+    "http://www.w3.org/2001/04/xmlenc#sha512",
+    ec.SECP521R1(),
+    hashes.SHA512(),
+)
+
+
+class SignedElement(NamedTuple):
+    """An element to be covered: its Id, its local name, its value."""
+
+    id: str | None
+    name: str
+    value: Any
+
+
+Elements = Sequence[SignedElement | tuple[str | None, str, Any]]
+
+
+def sign(
+    elements: Elements, key: ec.EllipticCurvePrivateKey, schema: MessageSet, suite: Suite = ISO2
+) -> xmldsig.Signature:
+    """Return the signature over ``elements``, with one reference each, in the order given.
+
+    ``schema`` is the message set of the elements. The ECDSA nonce follows RFC 6979 where the linked
+    OpenSSL can do that. Raises :class:`SignatureError` for an element without Id, for Ids that are not
+    distinct, for a key on another curve, and for values that cannot be encoded.
+    """
+    covered = _by_id(elements)
+    if key.curve.name != suite.curve.name:
+        raise SignatureError(Reason.WRONG_KEY, detail=key.curve.name)
+    info = xmldsig.SignedInfo(
+        canonicalization_method=xmldsig.CanonicalizationMethod(algorithm=CANONICAL_EXI),
+        signature_method=xmldsig.SignatureMethod(algorithm=suite.signature_method),
+        reference=[_reference(element, schema, suite) for element in covered.values()],
+    )
+    algorithm = ec.ECDSA(suite.hash, deterministic_signing=deterministic_ecdsa())
+    r, s = decode_dss_signature(key.sign(signed_bytes(info), algorithm))
+    value = r.to_bytes(suite.number_bytes, "big") + s.to_bytes(suite.number_bytes, "big")
+    return xmldsig.Signature(signed_info=info, signature_value=xmldsig.SignatureValue(value=value))
+
+
+def verify(
+    signature: xmldsig.Signature | None,
+    elements: Elements,
+    public_key: ec.EllipticCurvePublicKey,
+    schema: MessageSet,
+    suite: Suite = ISO2,
+) -> None:
+    """Return if ``signature`` covers exactly ``elements`` and is that of ``public_key``; raise otherwise.
+
+    ``elements`` are those that the message must sign, with the Ids that they carry in this message; the
+    references may stand in any order. Raises :class:`SignatureError` whose ``reason`` is one of
+    :class:`Reason` and whose ``reference`` is the Id concerned, where there is one.
+    """
+    if signature is None:
+        raise SignatureError(Reason.MISSING_SIGNATURE)
+    info = signature.signed_info
+    _check_parts(signature)
+    _check_method(Reason.CANONICALIZATION, info.canonicalization_method.algorithm, CANONICAL_EXI)
+    _check_method(Reason.SIGNATURE_METHOD, info.signature_method.algorithm, suite.signature_method)
+    for reference in info.reference:
+        _check_reference_methods(reference, suite)
+    for reference, element in _matched(info.reference, _by_id(elements)):
+        if reference.digest_value != element_digest(element, schema, suite):
+            raise SignatureError(Reason.DIGEST, element.id)
+    _check_value(signature.signature_value.value, signed_bytes(info), public_key, suite)
+
+
+def element_digest(
+    element: SignedElement | tuple[str | None, str, Any], schema: MessageSet, suite: Suite = ISO2
+) -> bytes:
+    """Return the digest of an element: the hash of its EXI fragment under ``schema``."""
+    element = SignedElement(*element)
+    digest = hashes.Hash(suite.hash)
+    digest.update(_fragment(element.value, schema, element.name, element.id))
+    return digest.finalize()
+
+
+def signed_bytes(info: xmldsig.SignedInfo) -> bytes:
+    """Return what ECDSA hashes and signs: SignedInfo as a fragment of the stand-alone xmldsig schema."""
+    return _fragment(info, xmldsig.SCHEMA, "SignedInfo", None)
+
+
+def _fragment(value: Any, schema: MessageSet, name: str, identifier: str | None) -> bytes:
+    try:
+        return exi.encode_fragment(value, schema, name)
+    except exi.ExiError as error:
+        raise SignatureError(Reason.NOT_ENCODABLE, identifier, str(error)) from error
+
+
+def _by_id(elements: Elements) -> dict[str, SignedElement]:
+    """Return the elements by Id. Two with the same Id would let one stand in for the other."""
+    covered: dict[str, SignedElement] = {}
+    for element in map(SignedElement._make, elements):
+        if not element.id:
+            raise SignatureError(Reason.ELEMENT_ID, detail=element.name)
+        if element.id in covered:
+            raise SignatureError(
+                Reason.ELEMENT_ID, element.id, f"{element.name} and {covered[element.id].name}"
+            )
+        covered[element.id] = element
+    return covered
+
+
+def _reference(element: SignedElement, schema: MessageSet, suite: Suite) -> xmldsig.Reference:
+    return xmldsig.Reference(
+        uri=f"#{element.id}",
+        transforms=xmldsig.Transforms(transform=[xmldsig.Transform(algorithm=CANONICAL_EXI)]),
+        digest_method=xmldsig.DigestMethod(algorithm=suite.digest_method),
+        digest_value=element_digest(element, schema, suite),
+    )
+
+
+def _check_parts(signature: xmldsig.Signature) -> None:
+    """Refuse what [V2G2-771] forbids, and content in places where only forbidden content could stand."""
+    info = signature.signed_info
+    transforms = [
+        transform
+        for reference in info.reference
+        if reference.transforms is not None
+        for transform in reference.transforms.transform
+    ]
+    forbidden = {
+        "SignedInfo Id": info.id is not None,
+        "SignatureValue Id": signature.signature_value.id is not None,
+        "Reference Type": any(reference.type is not None for reference in info.reference),
+        "KeyInfo": signature.key_info is not None,
+        "Object": bool(signature.object),
+        "CanonicalizationMethod content": bool(info.canonicalization_method.content),
+        "SignatureMethod content (HMACOutputLength)": bool(info.signature_method.content),
+        "DigestMethod content": any(reference.digest_method.content for reference in info.reference),
+        "Transform content (XPath)": any(transform.content for transform in transforms),
+    }
+    for part, present in forbidden.items():
+        if present:
+            raise SignatureError(Reason.FORBIDDEN_PART, detail=part)
+
+
+def _check_method(reason: Reason, found: str, expected: str, reference: str | None = None) -> None:
+    if found != expected:
+        raise SignatureError(reason, reference, f"{found}, expected {expected}")
+
+
+def _check_reference_methods(reference: xmldsig.Reference, suite: Suite) -> None:
+    name = (reference.uri or "").removeprefix("#")
+    transforms = reference.transforms.transform if reference.transforms is not None else []
+    if len(transforms) != 1:
+        raise SignatureError(Reason.TRANSFORM, name, f"{len(transforms)} transforms, expected one")
+    _check_method(Reason.TRANSFORM, transforms[0].algorithm, CANONICAL_EXI, name)
+    _check_method(Reason.DIGEST_METHOD, reference.digest_method.algorithm, suite.digest_method, name)
+
+
+def _matched(
+    references: list[xmldsig.Reference], covered: dict[str, SignedElement]
+) -> list[tuple[xmldsig.Reference, SignedElement]]:
+    """Return each reference with its element: one for every element that must be covered, and no more."""
+    found: dict[str, xmldsig.Reference] = {}
+    for reference in references:
+        uri = reference.uri or ""
+        if not uri.startswith("#"):
+            raise SignatureError(Reason.REFERENCE_URI, detail=f"URI {uri!r}")
+        name = uri[1:]
+        if name not in covered:
+            raise SignatureError(Reason.UNKNOWN_REFERENCE, name)
+        if name in found:
+            raise SignatureError(Reason.DOUBLED_REFERENCE, name)
+        found[name] = reference
+    for name, element in covered.items():
+        if name not in found:
+            raise SignatureError(Reason.MISSING_REFERENCE, name, element.name)
+    return [(reference, covered[name]) for name, reference in found.items()]
+
+
+def _check_value(value: bytes, signed: bytes, public_key: ec.EllipticCurvePublicKey, suite: Suite) -> None:
+    if public_key.curve.name != suite.curve.name:
+        raise SignatureError(Reason.WRONG_KEY, detail=public_key.curve.name)
+    size = suite.number_bytes
+    if len(value) != 2 * size:
+        raise SignatureError(Reason.VALUE_LENGTH, detail=f"{len(value)} bytes, expected {2 * size}")
+    r, s = int.from_bytes(value[:size], "big"), int.from_bytes(value[size:], "big")
+    order = suite.curve.group_order
+    if not (1 <= r < order and 1 <= s < order):
+        raise SignatureError(Reason.VALUE_RANGE)
+    try:
+        public_key.verify(encode_dss_signature(r, s), signed, ec.ECDSA(suite.hash))
+    except InvalidSignature:
+        raise SignatureError(Reason.SIGNATURE) from None
+
+
+# --- the signed messages of ISO 15118-2 ---------------------------------------------------------------
+
+SignedRequest = (
+    iso2.CertificateInstallationReq
+    | iso2.CertificateUpdateReq
+    | iso2.AuthorizationReq
+    | iso2.MeteringReceiptReq
+)
+Bundle = iso2.CertificateInstallationRes | iso2.CertificateUpdateRes
+
+
+def request_elements(request: SignedRequest) -> list[SignedElement]:
+    """Return what signs a request: itself, whole, under its own Id."""
+    return [SignedElement(request.id, type(request).__name__, request)]
+
+
+def bundle_elements(response: Bundle) -> list[SignedElement]:
+    """Return the four elements that a CPS signs, in the order of their references (id1 to id4)."""
+    chain = response.contract_signature_cert_chain
+    key = response.contract_signature_encrypted_private_key
+    return [
+        SignedElement(chain.id, "ContractSignatureCertChain", chain),
+        SignedElement(key.id, "ContractSignatureEncryptedPrivateKey", key),
+        SignedElement(response.dh_public_key.id, "DHpublickey", response.dh_public_key),
+        SignedElement(response.emaid.id, "eMAID", response.emaid),
+    ]
+
+
+def sign_certificate_installation_req(
+    request: iso2.CertificateInstallationReq, oem_key: ec.EllipticCurvePrivateKey
+) -> xmldsig.Signature:
+    """Sign the request with the key of the OEM provisioning certificate. Raises as :func:`sign`."""
+    return sign(request_elements(request), oem_key, iso2.SCHEMA)
+
+
+def verify_certificate_installation_req(
+    signature: xmldsig.Signature | None,
+    request: iso2.CertificateInstallationReq,
+    oem_key: ec.EllipticCurvePublicKey,
+) -> None:
+    """Check the request's signature with the key of its OEM provisioning certificate; as :func:`verify`."""
+    verify(signature, request_elements(request), oem_key, iso2.SCHEMA)
+
+
+def sign_certificate_installation_res(
+    response: Bundle, cps_key: ec.EllipticCurvePrivateKey
+) -> xmldsig.Signature:
+    """Sign the four elements of a contract bundle with the key of the CPS leaf. Raises as :func:`sign`.
+
+    Serves CertificateUpdateRes, too.
+    """
+    return sign(bundle_elements(response), cps_key, iso2.SCHEMA)
+
+
+def verify_certificate_installation_res(
+    signature: xmldsig.Signature | None, response: Bundle, cps_key: ec.EllipticCurvePublicKey
+) -> None:
+    """Check a contract bundle with the key of the leaf of its SAProvisioningCertificateChain.
+
+    That chain is not itself signed; the caller validates it against the V2G roots of the car. Serves
+    CertificateUpdateRes, too. Raises as :func:`verify`.
+    """
+    verify(signature, bundle_elements(response), cps_key, iso2.SCHEMA)
+
+
+def sign_certificate_update_req(
+    request: iso2.CertificateUpdateReq, contract_key: ec.EllipticCurvePrivateKey
+) -> xmldsig.Signature:
+    """Sign the request with the key of the contract to be replaced. Raises as :func:`sign`."""
+    return sign(request_elements(request), contract_key, iso2.SCHEMA)
+
+
+def verify_certificate_update_req(
+    signature: xmldsig.Signature | None,
+    request: iso2.CertificateUpdateReq,
+    contract_key: ec.EllipticCurvePublicKey,
+) -> None:
+    """Check the request's signature with the key of the old contract certificate; as :func:`verify`."""
+    verify(signature, request_elements(request), contract_key, iso2.SCHEMA)
+
+
+def sign_authorization_req(
+    request: iso2.AuthorizationReq, contract_key: ec.EllipticCurvePrivateKey
+) -> xmldsig.Signature:
+    """Sign the request, which carries the charger's challenge, with the contract key; as :func:`sign`."""
+    return sign(request_elements(request), contract_key, iso2.SCHEMA)
+
+
+def verify_authorization_req(
+    signature: xmldsig.Signature | None,
+    request: iso2.AuthorizationReq,
+    contract_key: ec.EllipticCurvePublicKey,
+) -> None:
+    """Check the request's signature with the key of the contract certificate; as :func:`verify`.
+
+    That the challenge is the right one is the charger's business.
+    """
+    verify(signature, request_elements(request), contract_key, iso2.SCHEMA)
+
+
+def sign_metering_receipt_req(
+    request: iso2.MeteringReceiptReq, contract_key: ec.EllipticCurvePrivateKey
+) -> xmldsig.Signature:
+    """Sign the receipt with the contract key. Raises as :func:`sign`."""
+    return sign(request_elements(request), contract_key, iso2.SCHEMA)
+
+
+def verify_metering_receipt_req(
+    signature: xmldsig.Signature | None,
+    request: iso2.MeteringReceiptReq,
+    contract_key: ec.EllipticCurvePublicKey,
+) -> None:
+    """Check the receipt's signature with the key of the contract certificate; as :func:`verify`."""
+    verify(signature, request_elements(request), contract_key, iso2.SCHEMA)
