@@ -23,7 +23,7 @@ from cryptography.x509.oid import ExtensionOID, NameOID, SignatureAlgorithmOID
 from pki.errors import CertificateError, Rule
 from pki.profiles import KeyType, KeyUse, Profile
 
-__all__ = ["CertificateError", "Rule", "parse", "public_key", "validate"]
+__all__ = ["CertificateError", "Rule", "key_name", "parse", "public_key", "validate"]
 
 _T = TypeVar("_T", bound=x509.ExtensionType)
 
@@ -107,6 +107,19 @@ def public_key(
     if key.curve.name != key_type:
         raise CertificateError(Rule.WRONG_KEY_TYPE, label, f"key on {key.curve.name}, expected {key_type}")
     return key
+
+
+def key_name(certificate: x509.Certificate) -> str:
+    """Return what kind of key a certificate holds, for people: the curve's name where it has one."""
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return "unreadable key"
+    return (
+        key.curve.name
+        if isinstance(key, ec.EllipticCurvePublicKey)
+        else type(key).__name__.removesuffix("PublicKey")
+    )
 
 
 def validate(

@@ -21,6 +21,7 @@ from pki.profiles import KeyUse, Profile
 DEFAULT_ORGANIZATION = "PnC Lab"
 
 _SERIAL_BYTES = 16
+_MAX_ORGANIZATION = 64  # RFC 5280 appendix A; the library does not check this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +115,12 @@ def draft(
     end = start + (profile.validity if validity is None else validity)
     key_id = x509.SubjectKeyIdentifier.from_public_key(public_key).digest[: profile.ski_bytes]
     if issuer is None:
-        organization = organization or DEFAULT_ORGANIZATION
+        organization = DEFAULT_ORGANIZATION if organization is None else organization
         issuer_name, authority_key_id = None, key_id
         signature_hash = profile.key_type.signature_hash
     else:
         authority = issuer.certificate
-        organization = organization or _organization_of(authority)
+        organization = _organization_of(authority) if organization is None else organization
         issuer_name, authority_key_id = authority.subject, _subject_key_id(authority)
         signature_hash = _hash_for(issuer.signing_key())
         end = min(end, authority.not_valid_after_utc)
@@ -238,6 +239,8 @@ def new_identity(
 
 
 def _subject(common_name: str, organization: str, country: str | None, domain: str) -> x509.Name:
+    if len(organization) > _MAX_ORGANIZATION:
+        raise ValueError(f"an organization has at most {_MAX_ORGANIZATION} characters")
     attributes = [
         x509.NameAttribute(NameOID.COMMON_NAME, common_name),
         x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
