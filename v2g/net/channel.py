@@ -28,6 +28,9 @@ from v2g.timing import Deadline, Limit
 from v2g.trace import Tracer
 from v2g.v2gtp import PayloadType
 
+IGNORED_LIMIT = 50
+"""Invalid frames that a connection may send; with more of them it is no V2G peer but a flood."""
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -86,6 +89,7 @@ class MessageChannel:
         self._connection = connection or V2GConnection()
         self._events: deque[Event] = deque()
         self._end_traced = False
+        self._ignored = 0
 
     def use(self, schemas: MessageSet | Mapping[PayloadType, MessageSet]) -> None:
         """Put schemas in force after the negotiation; a single one stands behind payload type 0x8001."""
@@ -97,17 +101,19 @@ class MessageChannel:
         *,
         schema: MessageSet | None = None,
         payload_type: PayloadType | None = None,
+        payload: bytes | None = None,
         limit: Limit | None = None,
         deadline: Deadline | None = None,
     ) -> Sent:
         """Encode a message and write it in one piece.
 
+        ``payload`` is the message's EXI when it was made elsewhere: it goes out as it is.
         ``limit`` is the time that applies to this response (the charger's performance time); it goes to the
         trace. ``deadline`` bounds the writing to a peer that does not read. Raises ExiError (the message
         breaks its schema; nothing was written), ConnectionClosedError, V2GTimeout.
         """
         started = self._clock.monotonic()
-        encoded = self._connection.encode(message, schema, payload_type)
+        encoded = self._connection.encode(message, schema, payload_type, payload=payload)
         codec_s = self._clock.monotonic() - started
         async with self._bounded(deadline):
             await self._write(encoded.frame)
@@ -157,7 +163,7 @@ class MessageChannel:
             )
             raise
         codec_s = self._clock.monotonic() - started
-        elapsed_s = None if self.written_at is None else event.arrived_at - self.written_at
+        elapsed_s = None if self.written_at is None else max(0.0, event.arrived_at - self.written_at)
         name = message_name(message)
         limit = Limit(deadline.name, deadline.limit_s, "") if deadline is not None else None
         measured = elapsed_s if self._initiator else None
@@ -202,15 +208,21 @@ class MessageChannel:
                     self._events.appendleft(event)  # it stays broken
                     self._trace_rejected(event.error, None)
                     raise event.error
-                if isinstance(event, FrameIgnored):
-                    self._trace_rejected(event.error, event.announced_length)
-                elif event.frame.payload_type in self._connection.schemas:
+                if isinstance(event, FrameReceived) and event.frame.payload_type in self._connection.schemas:
                     return event
-                else:
-                    number = event.frame.payload_type
-                    error = FramingError(f"0x{number:04X} is not in use here", "payload_type")
-                    self._trace_rejected(error, len(event.frame.payload))
+                self._ignore(event)
             self._events.extend(self._connection.receive_data(await self._read(), self._clock.monotonic()))
+
+    def _ignore(self, event: FrameReceived | FrameIgnored) -> None:
+        if isinstance(event, FrameIgnored):
+            error, length = event.error, event.announced_length
+        else:
+            number, length = event.frame.payload_type, len(event.frame.payload)
+            error = FramingError(f"0x{number:04X} is not in use here", "payload_type")
+        self._trace_rejected(error, length)
+        self._ignored += 1
+        if self._ignored > IGNORED_LIMIT:
+            raise FramingError(f"{self._ignored} invalid frames on one connection", error.field)
 
     async def _read(self) -> bytes:
         try:
@@ -231,9 +243,11 @@ class MessageChannel:
             yield
             return
         try:
-            async with asyncio.timeout(deadline.remaining(self._clock.monotonic())):
+            async with asyncio.timeout(deadline.remaining(self._clock.monotonic())) as scope:
                 yield
         except TimeoutError:
+            if not scope.expired():
+                raise
             self.tracer.event("timer.expired", name=deadline.name, limit_s=deadline.limit_s)
             raise V2GTimeout(deadline.name, deadline.limit_s) from None
 

@@ -6,14 +6,16 @@
 import asyncio
 import errno
 import logging
+import os
 import random
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from v2g.endpoint import DYNAMIC_PORTS, Endpoint
 from v2g.errors import ConnectError, V2GError
 from v2g.net.datagram import Datagrams, UdpDatagrams
+from v2g.net.interfaces import Interface, choose_interface
 from v2g.net.stream import Stream
 from v2g.net.tcp import TcpStream, describe, plain_reason
 
@@ -47,6 +49,9 @@ class Listener(Protocol):
 class Network(Protocol):
     """Makes streams and datagram sockets."""
 
+    def interface(self, name: str = "auto") -> Interface:
+        """Return the named interface, or the first usable one; InterfaceError says what there is."""
+
     async def connect(self, host: str, port: int) -> Stream:
         """Open a connection; ConnectError says why there is none. The caller bounds the time."""
 
@@ -64,6 +69,10 @@ class Network(Protocol):
 
 class TcpNetwork:
     """The operating system's TCP and UDP."""
+
+    def interface(self, name: str = "auto") -> Interface:
+        """Return the named interface, or the first usable one; see :func:`choose_interface`."""
+        return choose_interface(name)
 
     async def connect(self, host: str, port: int) -> TcpStream:
         """Open a TCP connection; a link-local address needs its ``%interface``."""
@@ -93,30 +102,40 @@ class TcpNetwork:
 
 
 async def _bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket on the first of the host's addresses that can be bound."""
     loop = asyncio.get_running_loop()
     infos = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    # "Any address" is asked for in IPv6, which serves IPv4 as well.
-    family, kind, protocol, _, address = min(infos, key=lambda info: info[0] != socket.AF_INET6)
-    candidates = [port] if port else [*random.sample(DYNAMIC_PORTS, _PORT_TRIES), 0]
-    for candidate in candidates:
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.setblocking(False)
+    # IPv6 first: "any address" in IPv6 serves IPv4 as well.
+    infos = sorted(infos, key=lambda info: info[0] != socket.AF_INET6)
+    ports = [port] if port else [*random.sample(DYNAMIC_PORTS, _PORT_TRIES), 0]
+    failure: OSError | None = None
+    for family, _, _, _, address in infos:
+        for candidate in ports:
+            try:
+                return _listening_socket(
+                    family, (address[0], candidate, *address[2:]), dual=host in {"", "::"}
+                )
+            except OSError as error:
+                failure = failure or error
+                if error.errno != errno.EADDRINUSE:
+                    break
+    raise failure or OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+
+
+def _listening_socket(family: int, address: tuple[Any, ...], *, dual: bool) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        if os.name == "posix":  # elsewhere the option lets two processes share the port
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(bool(host and host != "::")))
-            sock.bind((address[0], candidate, *address[2:]))
-            sock.listen(_BACKLOG)
-        except OSError as error:
-            sock.close()
-            if error.errno != errno.EADDRINUSE or candidate == candidates[-1]:
-                raise
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
-    raise AssertionError("unreachable: the last candidate returns or raises")
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not dual))
+        sock.bind(address)
+        sock.listen(_BACKLOG)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 class TcpListener:

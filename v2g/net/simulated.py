@@ -9,13 +9,16 @@ import itertools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 
 from v2g.endpoint import DYNAMIC_PORTS, Endpoint
 from v2g.errors import ConnectError, ConnectionClosedError, InterfaceError, V2GError
+from v2g.net.interfaces import Interface
 from v2g.net.network import CONNECTION_LIMIT, StreamHandler
 from v2g.net.stream import TlsInfo
 
 _log = logging.getLogger(__name__)
+_INTERFACE = Interface("sim0", 1, (IPv6Address("fe80::5ecc"),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +112,7 @@ class SimulatedNetwork:
         self, interface: str, port: int = 0, group: str | None = None
     ) -> "SimulatedDatagrams":
         """Open a datagram socket; every one that joined a group gets what is sent to it."""
-        if interface not in self.interfaces():
-            raise InterfaceError(f"there is no interface {interface}", self.interfaces())
+        self.interface(interface)
         port = port or self._free_port()
         suffix = len(self._sockets) + 1
         local = str(Endpoint(f"fe80::d:{suffix:x}", port))
@@ -118,9 +120,11 @@ class SimulatedNetwork:
         self._sockets[local] = socket
         return socket
 
-    def interfaces(self) -> tuple[str, ...]:
-        """Return the names of the interfaces: there is one link."""
-        return ("sim0",)
+    def interface(self, name: str = "auto") -> Interface:
+        """Return the one interface there is, ``sim0``; InterfaceError for any other name."""
+        if name not in {"auto", _INTERFACE.name}:
+            raise InterfaceError(f"there is no interface {name}", (str(_INTERFACE),))
+        return _INTERFACE
 
     def _free_port(self) -> int:
         return next(port for port in self._ports if port not in self._listeners)
@@ -154,7 +158,6 @@ class SimulatedStream:
         self._readable = asyncio.Event()
         self._eof = False
         self._end: ConnectionClosedError | None = None
-        self._closed = False
         self._silenced = False
         self._sent = 0
         self._latest = 0.0
@@ -182,26 +185,27 @@ class SimulatedStream:
         """Put ``data`` on its way; there is room for any amount."""
         if self._end is not None:
             raise self._end
-        if self._closed:
-            raise ConnectionClosedError("the connection is closed", by="us")
         size = self._network.chunk_size or max(1, len(data))
         for start in range(0, len(data), size):
             self._send(data[start : start + size])
 
     async def close(self) -> None:
-        """End our direction: what was written still arrives."""
-        if not self._closed:
-            self._closed = True
-            if not self._silenced and self._end is None:
+        """End the stream: what was written still arrives, what arrives is thrown away."""
+        if self._end is None:
+            self._end_by_us()
+            if not self._silenced:
                 self._after(0.0, self.other.deliver_eof)
 
     def abort(self) -> None:
         """Reset the connection; the peer notices after the link's delay."""
-        if not self._closed or self._end is None:
-            self._closed = True
-            self._end = self._end or ConnectionClosedError("the connection is closed", by="us")
-            self._readable.set()
+        if self._end is None:
+            self._end_by_us()
             self._after(0.0, self.other.deliver_reset)
+
+    def _end_by_us(self) -> None:
+        self._end = ConnectionClosedError("the connection is closed", by="us")
+        self._received.clear()
+        self._readable.set()
 
     def _send(self, data: bytes) -> None:
         if self._silenced:
@@ -228,7 +232,8 @@ class SimulatedStream:
 
     def deliver(self, data: bytes) -> None:
         """Take bytes off the link."""
-        self._received += data
+        if self._end is None:
+            self._received += data
         self._readable.set()
 
     def deliver_eof(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import struct
 from collections import deque
@@ -14,7 +15,9 @@ READ_HIGH_WATER = 256 * 1024
 """Bytes received and not yet read at which the connection stops taking more."""
 CLOSE_TIMEOUT_S = 1.0
 """How long a close waits for a peer that does not take what was written."""
-_LINGER_RESET = struct.pack("ii", 1, 0)
+LINGER_S = 0.3
+"""How long a close waits for the peer's own close, so that no reset overtakes our last message."""
+_LINGER_RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 class TcpStream(asyncio.Protocol):
@@ -29,6 +32,7 @@ class TcpStream(asyncio.Protocol):
         self._eof = False
         self._closing = False
         self._lost = asyncio.Event()
+        self._ended = asyncio.Event()
         self._readable = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
@@ -52,6 +56,8 @@ class TcpStream(asyncio.Protocol):
     async def read(self) -> bytes:
         """Wait for bytes and return all that is there."""
         while not self._received:
+            if self._closing:
+                raise ConnectionClosedError("the connection is closed", by="us")
             if self._eof:
                 return b""
             if self._end is not None:
@@ -59,11 +65,7 @@ class TcpStream(asyncio.Protocol):
             self._readable.clear()
             await self._readable.wait()
         data = self._received.popleft() if len(self._received) == 1 else b"".join(self._received)
-        self._received.clear()
-        self._size = 0
-        if self._reading_paused and self._transport is not None:
-            self._reading_paused = False
-            self._transport.resume_reading()
+        self._forget_received()
         return data
 
     async def write(self, data: bytes) -> None:
@@ -84,18 +86,41 @@ class TcpStream(asyncio.Protocol):
             raise ConnectionClosedError("the peer has closed the connection")
 
     async def close(self) -> None:
-        """Send what is queued and FIN; give up on a peer that does not take it after a second."""
-        self._closing = True
-        if self._transport is None:
+        """Send what is queued and FIN, then wait a little for the peer's FIN.
+
+        Closing a socket that has unread bytes makes the kernel send a reset, and a reset makes the peer
+        forget what it has not read yet: perhaps the answer that says why we close. So our direction ends
+        first, and what still arrives is thrown away. A peer that takes nothing is given up after a second.
+        """
+        transport = self._transport
+        if transport is None or self._lost.is_set():
+            self._closing = True
             return
-        self._transport.close()
         try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                    await self._lost.wait()
+            if not self._closing:
+                self._closing = True
+                self._forget_received()
+                with contextlib.suppress(OSError):  # the peer may have reset the connection meanwhile
+                    transport.write_eof()
+                await self._wait(self._ended, LINGER_S)
+            transport.close()
+            await self._wait(self._lost, CLOSE_TIMEOUT_S)
         finally:
             if not self._lost.is_set():
-                self._transport.abort()
+                transport.abort()
+
+    def _forget_received(self) -> None:
+        self._received.clear()
+        self._size = 0
+        if self._reading_paused and self._transport is not None:
+            self._reading_paused = False
+            self._transport.resume_reading()
+
+    @staticmethod
+    async def _wait(event: asyncio.Event, limit_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await event.wait()
 
     def abort(self) -> None:
         """Drop the connection with a reset."""
@@ -120,6 +145,8 @@ class TcpStream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Queue what arrived; stop reading while too much is queued."""
+        if self._closing:
+            return
         self._received.append(data)
         self._size += len(data)
         self._readable.set()
@@ -130,6 +157,7 @@ class TcpStream(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Note the peer's FIN; our own direction stays open for a last answer."""
         self._eof = True
+        self._ended.set()
         self._readable.set()
         return True
 
@@ -142,6 +170,7 @@ class TcpStream(asyncio.Protocol):
                 "the connection is closed", by="us" if self._closing else "peer"
             )
         self._lost.set()
+        self._ended.set()
         self._readable.set()
         self._writable.set()
 
@@ -168,5 +197,8 @@ def describe(sockaddr: "tuple[str, int] | tuple[str, int, int, int] | str | None
 
 
 def plain_reason(error: Exception) -> str:
-    """Return what the operating system says, without the number."""
+    """Return what the operating system says, without numbers and addresses."""
+    number = getattr(error, "errno", None)
+    if isinstance(number, int) and number > 0:
+        return os.strerror(number)
     return str(getattr(error, "strerror", None) or str(error) or type(error).__name__)

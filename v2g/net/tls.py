@@ -130,6 +130,11 @@ def _parse(content: bytes) -> list[x509.Certificate]:
     return [x509.load_der_x509_certificate(content)]
 
 
+def _no_password() -> str:
+    """Keep OpenSSL from asking on the terminal for the password of an encrypted key."""
+    return ""
+
+
 def _install(
     context: ssl.SSLContext, chain: Sequence[x509.Certificate], key: EllipticCurvePrivateKey | Path
 ) -> None:
@@ -150,7 +155,7 @@ def _install(
                 )
             )
         try:
-            context.load_cert_chain(chain_file, key_file)
+            context.load_cert_chain(chain_file, key_file, password=_no_password)
         except (OSError, ssl.SSLError) as error:
             place = f" ({key})" if isinstance(key, Path) else ""
             reason = explain(error) if isinstance(error, ssl.SSLError) else str(error)
@@ -234,7 +239,8 @@ class _Engine:
         self.ssl_object = context.wrap_bio(self._incoming, self._outgoing, server_side=server_side)
 
     async def receive(self) -> None:
-        """Wait for records; the inner stream's end becomes OpenSSL's."""
+        """Send what is due, then wait for records; the inner stream's end becomes OpenSSL's."""
+        await self.send()
         data = await self._stream.read()
         if data:
             self._incoming.write(data)
@@ -271,8 +277,8 @@ class _Engine:
             finally:
                 if keylog is not None:
                     keylog.poll()
-            await self.send()
             if finished:
+                await self.send()
                 return
             await self.receive()
 
