@@ -97,17 +97,24 @@ class V2GConnection:
         return events
 
     def encode(
-        self, message: XsdType, schema: MessageSet | None = None, payload_type: PayloadType | None = None
+        self,
+        message: XsdType,
+        schema: MessageSet | None = None,
+        payload_type: PayloadType | None = None,
+        *,
+        payload: bytes | None = None,
     ) -> Encoded:
         """Encode a message into a frame; ExiError if it breaks its schema.
 
+        ``payload`` is the message's EXI when it was made elsewhere: it is framed as it is.
         Without ``schema`` it is the one in force behind ``payload_type``; without that, the only one in force.
         """
         if payload_type is None:
             payload_type = self._payload_type(schema)
         if schema is None:
             schema = self._schemas[payload_type]
-        payload = exi.encode(message, schema)
+        if payload is None:
+            payload = exi.encode(message, schema)
         return Encoded(encode_frame(payload_type, payload), payload, payload_type)
 
     def _payload_type(self, schema: MessageSet | None) -> PayloadType:
