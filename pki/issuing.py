@@ -63,7 +63,7 @@ class Draft:
     key_usage: frozenset[KeyUse]
     subject_key_id: bytes
     authority_key_id: bytes
-    signature_hash: hashes.SHA256 | hashes.SHA512
+    signature_hash: hashes.SHA256 | hashes.SHA384 | hashes.SHA512
     extensions: tuple[tuple[x509.ExtensionType, bool], ...] = ()
 
     def sign(self, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
@@ -174,7 +174,8 @@ def issue(
     ``ocsp_url`` say where revocation can be asked for; they cost about 60 bytes each of the profile's limit.
 
     Raises :class:`CertificateError` with ``TOO_LARGE`` when the result exceeds the profile's size and with
-    ``WRONG_KEY_TYPE`` when ``public_key`` is on another curve; ValueError for a name that X.509 cannot hold.
+    ``WRONG_KEY_TYPE`` when ``public_key`` is on another curve, with ``EXPIRED`` when its issuer has ended;
+    ValueError for a name that X.509 cannot hold.
     """
     plan = draft(
         profile,
@@ -194,6 +195,9 @@ def issue(
         raise CertificateError(
             Rule.WRONG_KEY_TYPE, subject, f"key on {public_key.curve.name}, expected {profile.key_type}"
         )
+    if plan.not_after <= plan.not_before:
+        detail = f"would end at {plan.not_after.isoformat()} with its issuer, before it begins"
+        raise CertificateError(Rule.EXPIRED, subject, detail)
     signer = issuer.signing_key() if issuer is not None else key
     if signer is None:
         raise ValueError("a self-signed certificate needs its key")
@@ -239,8 +243,8 @@ def new_identity(
 
 
 def _subject(common_name: str, organization: str, country: str | None, domain: str) -> x509.Name:
-    if len(organization) > _MAX_ORGANIZATION:
-        raise ValueError(f"an organization has at most {_MAX_ORGANIZATION} characters")
+    if not 1 <= len(organization) <= _MAX_ORGANIZATION:
+        raise ValueError(f"an organization has 1 to {_MAX_ORGANIZATION} characters")
     attributes = [
         x509.NameAttribute(NameOID.COMMON_NAME, common_name),
         x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
