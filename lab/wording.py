@@ -17,7 +17,7 @@ def milliseconds(seconds: float | None) -> str:
     if seconds is None:
         return NOTHING
     value = seconds * 1000
-    if value < 1:
+    if value < 0.995:
         return f"{value:.2f}"
     return f"{value:.1f}" if value < 1000 else f"{value:,.0f}"
 

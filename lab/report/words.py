@@ -20,7 +20,9 @@ INSTALL = Phase(
     "The car asks for its contract with a signed request. The charger passes it to the market, unread, "
     "and passes the signed answer back. Only this car can open the key inside.",
 )
-PROVE = Phase("Prove who pays", "The car shows its contract and signs the charger's challenge with the contract key.")
+PROVE = Phase(
+    "Prove who pays", "The car shows its contract and signs the charger's challenge with the contract key."
+)
 PREPARE = Phase("Prepare", "Car and charger agree on limits and schedule, then the contactors close.")
 CHARGE = Phase("Charge", "The car reports in, round after round, while energy flows.")
 PART = Phase("Part", "Charging stops and both sides say goodbye.")
@@ -88,7 +90,7 @@ MESSAGES: dict[str, str] = {
 }
 
 PLACES: dict[Place, tuple[str, str]] = {
-    Place.LINK: ("Cable and TLS", "from the car's last byte to the charger's first look, and back"),
+    Place.LINK: ("Cable and TLS", "there and back"),
     Place.CHARGER: ("Charger", "decode, check the signature, choose, encode"),
     Place.HTTP: ("Way to the backend", "HTTP there and back"),
     Place.POOL: ("Backend", "checks the request, finds and signs the bundle"),
