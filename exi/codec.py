@@ -6,7 +6,7 @@ from typing import Any
 
 from exi.engine import Engine
 from exi.errors import ExiError
-from exi.schema import MessageSet, XsdType
+from exi.schema import Item, MessageSet, XsdType
 from exi.tables import tables_of
 
 
@@ -30,13 +30,20 @@ def encode_fragment(value: Any, schema: MessageSet, name: str | None = None) -> 
     """Encode one element as a fragment, as signatures need it.
 
     ``name`` is the element's local name; None takes the first element declared with the value's class.
-    Raises ExiError.
+    An :class:`~exi.schema.Item` brings its name along. Raises ExiError.
     """
+    if isinstance(value, Item):
+        return engine_of(schema).encode_fragment(value.value, value.name, value.ns)
     return engine_of(schema).encode_fragment(value, name)
 
 
 def decode_fragment(data: bytes, schema: MessageSet) -> Any:
     """Decode a fragment and return its element's value. Raises ExiError."""
+    return engine_of(schema).decode_fragment(data).value
+
+
+def decode_item(data: bytes, schema: MessageSet) -> Item:
+    """Decode a fragment and return its element with its name. Raises ExiError."""
     return engine_of(schema).decode_fragment(data)
 
 

@@ -13,13 +13,11 @@ Bounded repetition is exact without unrolling: a :class:`Counter` chooses betwee
 each answer to "must", "may" and "must not" another item follow.
 """
 
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from dataclasses import field as default
 from enum import Enum, IntEnum
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
+
+import msgspec
 
 from exi.errors import SchemaError
 from exi.schema import (
@@ -32,7 +30,6 @@ from exi.schema import (
     Datatype,
     Element,
     GlobalElement,
-    Item,
     MessageSet,
     Particle,
     Sequence,
@@ -66,8 +63,7 @@ class Mode(IntEnum):
     CONTENT = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(msgspec.Struct, frozen=True):
     """A qualified name; sorts as EXI sorts: by local name, then URI."""
 
     local: str
@@ -78,8 +74,7 @@ class Name:
         return (self.local, self.uri)
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(msgspec.Struct, frozen=True):
     """An element with its type; two uses of one name and type are the same declaration."""
 
     name: Name
@@ -87,8 +82,7 @@ class Declaration:
     abstract: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AttributeUse:
+class AttributeUse(msgspec.Struct, frozen=True):
     """An attribute of a type."""
 
     name: Name
@@ -96,8 +90,7 @@ class AttributeUse:
     optional: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """One field of a message class: ``attribute`` is its Python name, ``marker`` its schema statement."""
 
     attribute: str
@@ -107,28 +100,25 @@ class Field:
     namespace: str
 
 
-@dataclass(slots=True, eq=False)
-class State:
+class State(msgspec.Struct, eq=False):
     """A place in a type's grammar. ``start_tag``: attributes could still follow (3-bit second level)."""
 
-    productions: list["Production"] = default(default_factory=list)
+    productions: list["Production"] = []
     start_tag: bool = False
     counter: "Counter | None" = None
 
 
-@dataclass(slots=True, eq=False)
-class Counter:
+class Counter(msgspec.Struct, eq=False):
     """Bounded repetition of one particle; ``maximum`` None: unbounded."""
 
     minimum: int
     maximum: int | None
-    below: State = default(default_factory=State)
-    within: State = default(default_factory=State)
-    full: State = default(default_factory=State)
+    below: State = msgspec.field(default_factory=State)
+    within: State = msgspec.field(default_factory=State)
+    full: State = msgspec.field(default_factory=State)
 
 
-@dataclass(slots=True, eq=False)
-class Production:
+class Production(msgspec.Struct, eq=False):
     """One event that a state admits; ``field`` is the index of the class's field that holds it."""
 
     event: Event
@@ -137,8 +127,7 @@ class Production:
     next: State | Counter | None
 
 
-@dataclass(slots=True, eq=False)
-class TypeGrammar:
+class TypeGrammar(msgspec.Struct, eq=False):
     """The grammar of one class. ``order`` lists its field indexes in the order of encoding."""
 
     cls: type[XsdType]
@@ -148,8 +137,7 @@ class TypeGrammar:
     states: list[State]
 
 
-@dataclass(slots=True, eq=False)
-class _Leaf:
+class _Leaf(msgspec.Struct, eq=False):
     """A particle that matches one element: a position of the content model."""
 
     index: int
@@ -158,7 +146,7 @@ class _Leaf:
     field: int
     minimum: int
     maximum: int | None
-    follow: list["_Leaf"] = default(default_factory=list)
+    follow: list["_Leaf"] = []
     final: bool = False
 
     @property
@@ -166,8 +154,7 @@ class _Leaf:
         return self.minimum > 1 or self.maximum not in {1, None}
 
 
-@dataclass(slots=True)
-class _Span:
+class _Span(msgspec.Struct):
     """First and last positions of a part of the content model, and whether it may be empty."""
 
     first: list[_Leaf]
@@ -175,8 +162,7 @@ class _Span:
     nullable: bool
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(msgspec.Struct):
     """The content of a class as a tree: leaves under sequences and choices."""
 
     members: "list[_Leaf | _Group]"
@@ -531,13 +517,3 @@ def simple_type(kind: AnyType) -> Simple | None:
     if isinstance(kind, type) and issubclass(kind, XsdType):
         return None
     return kind
-
-
-def namespace_of(cls: type[XsdType]) -> str:
-    """Return the namespace of the module that defines a class."""
-    return str(sys.modules[cls.__module__].NAMESPACE)
-
-
-def items(content: list[Item | str]) -> Iterator[Item]:
-    """Yield the elements of a mixed content, without the text between them."""
-    return (entry for entry in content if isinstance(entry, Item))

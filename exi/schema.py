@@ -12,10 +12,13 @@ Fields of one class stand in schema order, those of the base class first, as ``x
 Neighbouring elements with the same ``choice`` label form one ``xs:choice``; a label that ends in
 ``?`` makes the whole choice optional. A class without fields of its own is an empty type.
 
+A module of message classes has ``NAMESPACE``; ``ELEMENTS``, the global elements that it declares;
+``TYPES``, the names of the types that its schema names, separated by spaces; and ``PREFIX``, the
+prefix that XML text is written with.
+
 Nothing in here encodes or decodes: :mod:`exi.grammar` derives the grammars from these statements.
 """
 
-from dataclasses import dataclass, replace
 from enum import Enum
 from types import ModuleType
 from typing import Any
@@ -36,8 +39,7 @@ class Kind(Enum):
     BINARY = "binary"
 
 
-@dataclass(frozen=True, slots=True)
-class Datatype:
+class Datatype(msgspec.Struct, frozen=True):
     """A simple type: its representation and the facets that bound its values.
 
     ``minimum`` and ``maximum`` bound integers (None: unbounded). ``min_length`` and ``max_length``
@@ -62,18 +64,16 @@ class Datatype:
         max_length: int | None = None,
     ) -> "Datatype":
         """Return this datatype with tighter facets; a facet that is not given is inherited."""
-        changes: dict[str, int] = {}
         if length is not None:
-            changes |= {"min_length": length, "max_length": length}
-        for name, value in (
-            ("minimum", minimum),
-            ("maximum", maximum),
-            ("min_length", min_length),
-            ("max_length", max_length),
-        ):
-            if value is not None:
-                changes[name] = value
-        return replace(self, **changes)  # type: ignore[arg-type]
+            min_length = max_length = length
+        return Datatype(
+            self.kind,
+            self.xsd,
+            self.minimum if minimum is None else minimum,
+            self.maximum if maximum is None else maximum,
+            self.min_length if min_length is None else min_length,
+            self.max_length if max_length is None else max_length,
+        )
 
 
 def _integer(xsd: str, minimum: int | None, maximum: int | None) -> Datatype:
@@ -98,8 +98,7 @@ BASE64 = Datatype(Kind.BINARY, "base64Binary")
 HEX = Datatype(Kind.BINARY, "hexBinary")
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(msgspec.Struct, frozen=True):
     """A child element.
 
     ``name`` is the wire name. ``datatype`` is given for integers, strings and binaries; for a complex
@@ -117,8 +116,7 @@ class Element:
     choice: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(msgspec.Struct, frozen=True):
     """An attribute; ``ns`` is ``""`` for an unqualified one. Optional where the field may be None."""
 
     name: str
@@ -126,23 +124,20 @@ class Attribute:
     ns: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """The character content of a complex type with simple content."""
 
     datatype: Datatype
 
 
-@dataclass(frozen=True, slots=True)
-class Wildcard:
+class Wildcard(msgspec.Struct, frozen=True):
     """``xs:any``; ``namespace`` is ``"##any"`` or ``"##other"``."""
 
     namespace: str
     occurs: tuple[int, int | None] = (1, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Child:
+class Child(msgspec.Struct, frozen=True):
     """One named element inside a :class:`Content` model; ``type`` is its class or datatype."""
 
     name: str
@@ -151,16 +146,14 @@ class Child:
     occurs: tuple[int, int | None] = (1, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(msgspec.Struct, frozen=True):
     """``xs:sequence`` inside a :class:`Content` model."""
 
     particles: "tuple[Particle, ...]"
     occurs: tuple[int, int | None] = (1, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """``xs:choice`` inside a :class:`Content` model."""
 
     particles: "tuple[Particle, ...]"
@@ -170,8 +163,7 @@ class Choice:
 Particle = Child | Wildcard | Sequence | Choice
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True):
     """A content model that is not a plain sequence of typed fields."""
 
     model: Particle
@@ -189,8 +181,7 @@ class Item(msgspec.Struct):
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class GlobalElement:
+class GlobalElement(msgspec.Struct, frozen=True):
     """A global element declaration; ``substitutes`` names the head of its substitution group."""
 
     name: str
@@ -204,12 +195,11 @@ class MessageSet:
     """A closed set of schema modules that one EXI grammar is made from.
 
     ``namespace`` is that of the root element and names the set. ``modules`` are all modules that the
-    XSD imports directly or indirectly, in any order; each has ``NAMESPACE``, its classes, and
-    ``ELEMENTS`` where it declares global elements. All of them count, used or not, because fragment
+    XSD imports directly or indirectly, in any order. All of them count, used or not, because fragment
     codes depend on every element name in the set.
     """
 
-    __slots__ = ("__dict__", "modules", "name", "namespace")
+    __slots__ = ("modules", "name", "namespace")
 
     def __init__(self, name: str, namespace: str, modules: tuple[ModuleType, ...]) -> None:
         self.name = name

@@ -7,9 +7,10 @@ made from. Nothing else of the schema is left.
 """
 
 from array import array
-from dataclasses import dataclass
 from enum import Enum, IntEnum
 from functools import cache
+
+import msgspec
 
 from exi.errors import SchemaError
 from exi.grammar import (
@@ -60,8 +61,7 @@ class WildcardKind(IntEnum):
     OTHER = 1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tables:
+class Tables(msgspec.Struct, frozen=True, eq=False):
     """The tables of one message set; see ``docs/exi.md`` for every column."""
 
     name: str

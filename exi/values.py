@@ -1,7 +1,7 @@
 """Simple values by their datatype row: read, written, and held against their facets in both directions."""
 
 import re
-from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 from typing import Any, Final
 
 from exi.bits import MAX_INTEGER_GROUPS, BitReader, BitWriter
@@ -80,6 +80,10 @@ class ValueCodec:
         """Tell whether a value is written as an element without content."""
         return value in ("", b"") if isinstance(value, str | bytes) else False
 
+    def check(self, value: Any, datatype: int) -> None:
+        """Raise ExiError for a value of the wrong type or outside its facets."""
+        self.write(BitWriter(), datatype, value)
+
     def write(self, writer: BitWriter, datatype: int, value: Any) -> None:
         """Check a value's type and facets and write it. Raises ExiError."""
         representation, width, _, minimum, _, _, _, enumeration = self._rows[datatype]
@@ -101,7 +105,7 @@ class ValueCodec:
                 writer.unsigned(len(value) + STRING_CODES)
                 writer.characters(value)
             case _:
-                if not isinstance(value, bytes | bytearray | memoryview):
+                if not isinstance(value, bytes | bytearray):
                     raise ExiError(f"{type(value).__name__} where bytes belong")
                 self.check_length(len(value), datatype, None)
                 writer.unsigned(len(value))
@@ -133,7 +137,9 @@ class ValueCodec:
 
     def _parse_binary(self, text: str, radix: int, datatype: int, start: int | None) -> bytes:
         try:
-            value = bytes.fromhex(text) if radix == 16 else b64decode("".join(text.split()), validate=True)
+            value = (
+                bytes.fromhex(text) if radix == 16 else a2b_base64("".join(text.split()), strict_mode=True)
+            )
         except ValueError:
             raise ExiError(f"{text!r:.80} is no base{radix} text", "", start) from None
         self.check_length(len(value), datatype, start)
@@ -141,7 +147,7 @@ class ValueCodec:
 
     def format(self, value: Any, datatype: int) -> str:
         """Check a value as :meth:`write` does and return its text. Raises ExiError."""
-        self.write(BitWriter(), datatype, value)
+        self.check(value, datatype)
         representation, radix, *_, enumeration = self._rows[datatype]
         match representation:
             case Representation.BOOLEAN:
@@ -151,7 +157,11 @@ class ValueCodec:
             case Representation.STRING:
                 return str(value)
             case Representation.BINARY:
-                return bytes(value).hex().upper() if radix == 16 else b64encode(value).decode("ascii")
+                return (
+                    bytes(value).hex().upper()
+                    if radix == 16
+                    else b2a_base64(value, newline=False).decode("ascii")
+                )
             case _:
                 return str(int(value))
 

@@ -1,0 +1,553 @@
+//! Message objects to bytes: a port of the encoding half of `exi/engine.py`.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyByteArray, PyBytes, PyInt, PyList, PyMemoryView, PyString, PyTuple};
+
+use crate::decode::width_of;
+use crate::engine::{Engine, HEADER, MAX_DEPTH};
+use crate::error::{Failure, Outcome, corrupt, unfit};
+use crate::reader::MAX_INTEGER_GROUPS;
+use crate::tables::{Class, Datatype, Event, Kind, Mode, Production, Representation, State};
+use crate::values::{STRING_CODES, check_length, check_range};
+use crate::writer::Writer;
+
+/// One encoding.
+pub struct Encoder<'e, 'py> {
+    engine: &'e Engine,
+    py: Python<'py>,
+    /// What was written.
+    pub writer: Writer,
+}
+
+fn type_name(value: &Bound<'_, PyAny>) -> String {
+    value.get_type().name().map_or_else(|_| "?".into(), |name| name.to_string())
+}
+
+fn is_empty(value: &Bound<'_, PyAny>) -> bool {
+    if let Ok(text) = value.cast::<PyString>() {
+        text.len().is_ok_and(|length| length == 0)
+    } else if let Ok(bytes) = value.cast::<PyBytes>() {
+        bytes.as_bytes().is_empty()
+    } else {
+        false
+    }
+}
+
+impl<'e, 'py> Encoder<'e, 'py> {
+    /// Start with an empty buffer, whose memory is reused.
+    pub fn new(engine: &'e Engine, py: Python<'py>, buffer: Vec<u8>) -> Self {
+        Encoder { engine, py, writer: Writer::new(buffer) }
+    }
+
+    /// The bytes.
+    pub fn finish(self) -> Vec<u8> {
+        self.writer.finish()
+    }
+
+    /// Write the document whose root element has the value's class.
+    pub fn document(&mut self, message: &Bound<'py, PyAny>) -> Outcome<()> {
+        let tables = &self.engine.tables;
+        let productions = tables.productions_of(tables.document_state);
+        for (code, production) in productions.iter().enumerate() {
+            if production.event == Event::Start && self.fits(production.index(), message, false)? {
+                self.begin(tables.document_state, code)?;
+                return self.step(production.index(), message, 0);
+            }
+        }
+        unfit(format!("{} is not the type of a global element of {}", type_name(message), tables.name))
+    }
+
+    /// Write the fragment of one element.
+    pub fn fragment(&mut self, value: &Bound<'py, PyAny>, name: Option<&str>, uri: Option<&str>) -> Outcome<()> {
+        let tables = &self.engine.tables;
+        let state = tables.fragment_state;
+        let productions = tables.productions_of(state);
+        for (code, production) in productions.iter().enumerate() {
+            let own = [production.index()];
+            let candidates: &[usize] = match production.event {
+                Event::Start => &own,
+                Event::RelaxedStart => tables.candidates(production.index()),
+                _ => continue,
+            };
+            let first = *candidates.first().ok_or_else(corrupt)?;
+            let namespace = tables.uris.get(tables.element(first)?.uri).map_or("", String::as_str);
+            if name.is_some_and(|name| name != tables.local(first)) || uri.is_some_and(|uri| uri != namespace) {
+                continue;
+            }
+            let mut chosen = None;
+            for &element in candidates {
+                if self.fits(element, value, name.is_some())? {
+                    chosen = Some(element);
+                    break;
+                }
+            }
+            let Some(element) = chosen else { continue };
+            self.begin(state, code)?;
+            if production.event == Event::RelaxedStart {
+                self.relaxed(element, value).map_err(|failure| failure.within(tables.local(element)))?;
+            } else {
+                self.step(element, value, 0)?;
+            }
+            let row = tables.state(state)?;
+            self.writer.bits(row.count as u64 - 1, row.width);
+            return Ok(());
+        }
+        let wanted = match name {
+            Some(name) => format!("element {name} with the type"),
+            None => "element with the type".into(),
+        };
+        unfit(format!("{} has no {wanted} {}", tables.name, type_name(value)))
+    }
+
+    fn begin(&mut self, state: usize, code: usize) -> Outcome<()> {
+        self.writer.bits(HEADER.into(), 8);
+        self.writer.bits(code as u64, self.engine.tables.state(state)?.width);
+        Ok(())
+    }
+
+    #[inline]
+    fn is_of(&self, value: &Bound<'py, PyAny>, class: usize) -> Outcome<bool> {
+        Ok(self.engine.tables.class(class)?.class.as_ptr() as usize == value.get_type_ptr() as usize)
+    }
+
+    fn fits(&self, element: usize, value: &Bound<'py, PyAny>, simple: bool) -> Outcome<bool> {
+        let row = self.engine.tables.element(element)?;
+        match row.kind {
+            _ if row.is_abstract => Ok(false),
+            Kind::Simple(_) => Ok(simple && !self.is_message(value)?),
+            Kind::Class(class) => self.is_of(value, class),
+        }
+    }
+
+    fn is_message(&self, value: &Bound<'py, PyAny>) -> Outcome<bool> {
+        let base = self.py.import("exi.schema")?.getattr("XsdType")?;
+        Ok(value.is_instance(&base)?)
+    }
+
+    fn step(&mut self, element: usize, value: &Bound<'py, PyAny>, depth: usize) -> Outcome<()> {
+        self.element(element, value, depth).map_err(|failure| failure.within(self.engine.tables.local(element)))
+    }
+
+    #[inline]
+    fn element(&mut self, element: usize, value: &Bound<'py, PyAny>, depth: usize) -> Outcome<()> {
+        match self.engine.tables.element(element)?.kind {
+            Kind::Simple(datatype) => self.simple(datatype, value),
+            Kind::Class(class) => {
+                if depth >= MAX_DEPTH {
+                    return unfit(format!("elements nest deeper than {MAX_DEPTH}"));
+                }
+                if !self.is_of(value, class)? {
+                    let wanted = &self.engine.tables.class(class)?.name;
+                    return unfit(format!("{} where {wanted} belongs", type_name(value)));
+                }
+                self.class(class, value, depth)
+            }
+        }
+    }
+
+    #[inline]
+    fn simple(&mut self, datatype: usize, value: &Bound<'py, PyAny>) -> Outcome<()> {
+        if is_empty(value) {
+            self.check_only(datatype, value)?;
+            self.writer.bits(0b1000, 4);
+            return Ok(());
+        }
+        self.writer.bits(0, 1);
+        self.value(datatype, value)?;
+        self.writer.bits(0, 1);
+        Ok(())
+    }
+
+    /// Check a value as writing it does.
+    #[cold]
+    fn check_only(&self, datatype: usize, value: &Bound<'py, PyAny>) -> Outcome<()> {
+        Encoder::new(self.engine, self.py, Vec::new()).value(datatype, value)
+    }
+
+    fn class(&mut self, index: usize, value: &Bound<'py, PyAny>, depth: usize) -> Outcome<()> {
+        let tables = &self.engine.tables;
+        let class = tables.class(index)?;
+        let mut state = class.start;
+        let mut count = 0;
+        for &field in &class.order {
+            let row = class.fields.get(field).ok_or_else(corrupt)?;
+            let held = value.getattr(&row.name)?;
+            if row.mode < Mode::List {
+                if held.is_none() {
+                    continue;
+                }
+                match self.item(class, field, &held, None, depth, &mut state, &mut count)? {
+                    Flow::On => {}
+                    Flow::Over => return Ok(()),
+                }
+                continue;
+            }
+            let items = self.items(&held, row.name.bind(self.py))?;
+            for (number, item) in items.iter().enumerate() {
+                self.item(class, field, &item, Some((&items, number)), depth, &mut state, &mut count)?;
+            }
+        }
+        let row = tables.state(state)?;
+        match tables.productions_of(state).iter().position(|production| production.event == Event::End) {
+            Some(code) => {
+                self.writer.bits(code as u64, row.width);
+                Ok(())
+            }
+            None => unfit(format!("{} is missing", self.engine.expected(state))),
+        }
+    }
+
+    fn items(&self, held: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> Outcome<Bound<'py, PyList>> {
+        if let Ok(list) = held.cast::<PyList>() {
+            return Ok(list.clone());
+        }
+        match held.cast::<PyTuple>() {
+            Ok(tuple) => Ok(PyList::new(self.py, tuple)?),
+            Err(_) => unfit(format!("{name} is {} where a list belongs", type_name(held))),
+        }
+    }
+
+    #[inline]
+    #[allow(clippy::too_many_arguments)]
+    fn item(
+        &mut self,
+        class: &Class,
+        field: usize,
+        item: &Bound<'py, PyAny>,
+        among: Option<(&Bound<'py, PyList>, usize)>,
+        depth: usize,
+        state: &mut usize,
+        count: &mut usize,
+    ) -> Outcome<Flow> {
+        let tables = &self.engine.tables;
+        let row = tables.state(*state)?;
+        let mode = class.fields.get(field).ok_or_else(corrupt)?.mode;
+        let (code, production) = self.choose(row, *state, field, mode, item)?;
+        if production.event == Event::Text && mode != Mode::Content && is_empty(item) {
+            self.check_only(production.index(), item)?;
+            self.writer.bits(row.count as u64, row.width);
+            self.writer.bits(0, row.second_width);
+            return Ok(Flow::Over);
+        }
+        self.writer.bits(code as u64, row.width);
+        match production.event {
+            Event::Start if mode < Mode::List => self.step(production.index(), item, depth + 1)?,
+            Event::Attribute => {
+                let index = production.index();
+                let datatype = tables.attribute(index)?.datatype;
+                self.value(datatype, item).map_err(|failure| failure.within(format!("@{}", tables.attribute_local(index))))?;
+            }
+            Event::Text => self.value(production.index(), item)?,
+            _ => {
+                let entry = item.get_type().is(self.engine.item(self.py)?);
+                let element = if production.event == Event::StartAny {
+                    self.any(class, production, item)?
+                } else {
+                    production.index()
+                };
+                let content = if entry { item.getattr("value")? } else { item.clone() };
+                if let Err(failure) = self.element(element, &content, depth + 1) {
+                    let step = match among {
+                        Some((list, number)) => self.engine.numbered(self.py, element, list, number),
+                        None => tables.local(element).into(),
+                    };
+                    return Err(failure.within(step));
+                }
+            }
+        }
+        match tables.follow(row, production.next, *count)? {
+            (Some(next), now) => {
+                *state = next;
+                *count = now;
+                Ok(Flow::On)
+            }
+            (None, _) => Err(corrupt()),
+        }
+    }
+
+    /// Find the production that takes an item, or say what should stand there.
+    #[inline]
+    fn choose(
+        &self,
+        row: &State,
+        state: usize,
+        field: usize,
+        mode: Mode,
+        item: &Bound<'py, PyAny>,
+    ) -> Outcome<(usize, &'e Production)> {
+        let tables = &self.engine.tables;
+        let productions = tables.productions_of(state);
+        debug_assert_eq!(productions.len(), row.count);
+        if mode == Mode::Content {
+            return self.choose_content(productions, state, field, item);
+        }
+        for (code, production) in productions.iter().enumerate() {
+            if production.field != field || production.event == Event::End {
+                continue;
+            }
+            let takes = match production.event {
+                Event::Start => match tables.element(production.index())?.kind {
+                    Kind::Simple(_) => true,
+                    Kind::Class(_) => self.fits(production.index(), item, false)?,
+                },
+                _ => true,
+            };
+            if takes {
+                return Ok((code, production));
+            }
+        }
+        unfit(format!("{} where {} belongs", type_name(item), self.engine.expected(state)))
+    }
+
+    fn choose_content(
+        &self,
+        productions: &'e [Production],
+        state: usize,
+        field: usize,
+        item: &Bound<'py, PyAny>,
+    ) -> Outcome<(usize, &'e Production)> {
+        let tables = &self.engine.tables;
+        let is_item = item.get_type().is(self.engine.item(self.py)?);
+        let is_text = item.is_instance_of::<PyString>();
+        let mut wildcard = None;
+        for (code, production) in productions.iter().enumerate() {
+            if production.field != field {
+                continue;
+            }
+            match production.event {
+                Event::Text if is_text => return Ok((code, production)),
+                Event::Start if is_item => {
+                    let (local, uri) = tables.name_of(production.index())?;
+                    if item.getattr("name")?.eq(local)? && item.getattr("ns")?.eq(uri)? {
+                        return Ok((code, production));
+                    }
+                }
+                Event::StartAny if is_item => wildcard = Some((code, production)),
+                _ => {}
+            }
+        }
+        if let Some(found) = wildcard {
+            return Ok(found);
+        }
+        let what = if is_item {
+            item.getattr("name")?.to_string()
+        } else if is_text {
+            "text".into()
+        } else {
+            type_name(item)
+        };
+        unfit(format!("{what} where {} belongs", self.engine.expected(state)))
+    }
+
+    /// Write the name of an element that a wildcard admits.
+    fn any(&mut self, class: &Class, production: &Production, item: &Bound<'py, PyAny>) -> Outcome<usize> {
+        let tables = &self.engine.tables;
+        let name: String = item.getattr("name")?.extract()?;
+        let uri: String = item.getattr("ns")?.extract()?;
+        let found = tables.uris.iter().position(|known| *known == uri).and_then(|index| {
+            let element = *tables.globals.get(&(index, name.clone()))?;
+            let names = tables.local_names.get(index)?;
+            Some((index, element, names.iter().position(|known| *known == name)?, names.len()))
+        });
+        let Some((index, element, local, count)) = found.filter(|(_, element, ..)| {
+            tables.element(*element).is_ok_and(|element| !element.is_abstract)
+        }) else {
+            return unfit(format!("no global element {name} in '{uri}' that a wildcard could admit"));
+        };
+        self.engine.check_wildcard(class, production, index, None)?;
+        self.writer.bits(index as u64 + 1, width_of(tables.uris.len() + 1));
+        self.writer.unsigned(0);
+        self.writer.bits(local as u64, width_of(count));
+        Ok(element)
+    }
+
+    /// Check a value's type and facets and write it.
+    #[inline]
+    fn value(&mut self, datatype: usize, value: &Bound<'py, PyAny>) -> Outcome<()> {
+        let tables = &self.engine.tables;
+        let row = tables.datatype(datatype)?;
+        match row.representation {
+            Representation::Boolean => match value.cast::<PyBool>() {
+                Ok(flag) => self.writer.bits(flag.is_true().into(), 1),
+                Err(_) => return unfit(format!("{} where a boolean belongs", type_name(value))),
+            },
+            Representation::Enumeration => {
+                let enumeration = tables.enumeration(row.enumeration)?;
+                let code = match enumeration.codes.bind(self.py).get_item(value) {
+                    Ok(Some(code)) => code.extract::<u64>()?,
+                    _ => {
+                        let shown: String = value.repr()?.to_string().chars().take(80).collect();
+                        return unfit(format!("{shown} is not a value of {}", enumeration.name));
+                    }
+                };
+                self.writer.bits(code, row.width);
+            }
+            Representation::Offset | Representation::Unsigned | Representation::Signed => {
+                let Ok(number) = value.cast::<PyInt>() else {
+                    return unfit(format!("{} where an integer belongs", type_name(value)));
+                };
+                match number.extract::<i64>() {
+                    Ok(number) => self.integer(row, number.into())?,
+                    Err(_) => match number.extract::<i128>() {
+                        Ok(number) => self.integer(row, number)?,
+                        Err(_) => self.large_integer(row, number)?,
+                    },
+                }
+            }
+            Representation::Text => {
+                let Ok(text) = value.cast::<PyString>() else {
+                    return unfit(format!("{} where a string belongs", type_name(value)));
+                };
+                let Ok(text) = text.to_str() else {
+                    return unfit("a lone surrogate is not a character");
+                };
+                self.text(row, text)?;
+            }
+            Representation::Binary => {
+                if let Ok(bytes) = value.cast::<PyBytes>() {
+                    self.binary(row, bytes.as_bytes())?;
+                } else if value.is_instance_of::<PyByteArray>() || value.is_instance_of::<PyMemoryView>() {
+                    let bytes = self.py.get_type::<PyBytes>().call1((value,))?;
+                    self.binary(row, bytes.cast::<PyBytes>().map_err(|_| corrupt())?.as_bytes())?;
+                } else {
+                    return unfit(format!("{} where bytes belong", type_name(value)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn integer(&mut self, row: &Datatype, number: i128) -> Outcome<()> {
+        check_range(row, number, None)?;
+        match row.representation {
+            Representation::Offset => self.writer.bits((number - row.base) as u64, row.width),
+            Representation::Unsigned => self.unsigned(number as u128),
+            _ => {
+                self.writer.bits((number < 0).into(), 1);
+                self.unsigned(if number < 0 { !number } else { number } as u128);
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn unsigned(&mut self, number: u128) {
+        match u64::try_from(number) {
+            Ok(number) => self.writer.unsigned(number),
+            Err(_) => self.writer.groups(number),
+        }
+    }
+
+    /// Integers beyond 127 bits: the limb work is Python's.
+    #[cold]
+    fn large_integer(&mut self, row: &Datatype, number: &Bound<'py, PyInt>) -> Outcome<()> {
+        let negative = number.lt(0)?;
+        let length: u32 = number.call_method0("bit_length")?.extract()?;
+        if row.minimum.is_some() && negative {
+            return unfit(format!("an integer of {length} bits is below the minimum"));
+        }
+        if row.maximum.is_some() && !negative {
+            return unfit(format!("an integer of {length} bits is above the maximum"));
+        }
+        if length > MAX_INTEGER_GROUPS * 7 {
+            return unfit(format!("an integer longer than {} bits", MAX_INTEGER_GROUPS * 7));
+        }
+        let magnitude = if negative { number.bitwise_xor(-1)? } else { number.clone().into_any() };
+        let bytes = magnitude.call_method1("to_bytes", (length.div_ceil(8), "little"))?;
+        let bytes = bytes.cast::<PyBytes>().map_err(|_| corrupt())?.as_bytes();
+        if row.representation == Representation::Signed {
+            self.writer.bits(negative.into(), 1);
+        }
+        let bits: u32 = magnitude.call_method0("bit_length")?.extract()?;
+        let groups = bits.div_ceil(7).max(1);
+        for group in 0..groups {
+            let octet = (0..7).fold(0_u64, |octet, bit| {
+                let at = (group * 7 + bit) as usize;
+                let set = bytes.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1);
+                octet | u64::from(set) << bit
+            });
+            self.writer.bits(octet | u64::from(group + 1 < groups) << 7, 8);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn text(&mut self, row: &Datatype, text: &str) -> Outcome<()> {
+        if text.is_ascii() {
+            check_length(row, text.len(), None)?;
+            self.writer.unsigned((text.len() + STRING_CODES) as u64);
+            self.writer.octets(text.as_bytes());
+            return Ok(());
+        }
+        let count = text.chars().count();
+        check_length(row, count, None)?;
+        self.writer.unsigned((count + STRING_CODES) as u64);
+        for character in text.chars() {
+            self.writer.unsigned(u64::from(u32::from(character)));
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn binary(&mut self, row: &Datatype, bytes: &[u8]) -> Outcome<()> {
+        check_length(row, bytes.len(), None)?;
+        self.writer.unsigned(bytes.len() as u64);
+        self.writer.octets(bytes);
+        Ok(())
+    }
+
+    fn relaxed(&mut self, element: usize, value: &Bound<'py, PyAny>) -> Outcome<()> {
+        let tables = &self.engine.tables;
+        let mut state = tables.relaxed_start_state;
+        let text = match tables.element(element)?.kind {
+            Kind::Simple(datatype) => Some(self.engine.format(self.py, value, datatype)?),
+            Kind::Class(index) => {
+                let class = tables.class(index)?;
+                let mut text = None;
+                for subject in self.engine.subjects(class)? {
+                    let name = &class.fields.get(subject.field).ok_or_else(corrupt)?.name;
+                    let held = value.getattr(name)?;
+                    if subject.event == Event::Text {
+                        text = Some(self.engine.format(self.py, &held, subject.subject)?);
+                    } else if !held.is_none() || !subject.optional {
+                        self.code(state, Event::Attribute, Some(subject.subject))?;
+                        let datatype = tables.attribute(subject.subject)?.datatype;
+                        self.value(datatype, &held).map_err(|failure: Box<Failure>| {
+                            failure.within(format!("@{}", tables.attribute_local(subject.subject)))
+                        })?;
+                    }
+                }
+                text
+            }
+        };
+        if let Some(text) = text
+            && !text.is_empty()?
+        {
+            let datatype = self.code(state, Event::Text, None)?;
+            self.value(datatype, &text)?;
+            state = tables.relaxed_content_state;
+        }
+        self.code(state, Event::End, None)?;
+        Ok(())
+    }
+
+    fn code(&mut self, state: usize, event: Event, subject: Option<usize>) -> Outcome<usize> {
+        let tables = &self.engine.tables;
+        let productions = tables.productions_of(state);
+        for (code, production) in productions.iter().enumerate() {
+            let same = subject.is_none() || (production.subject >= 0 && subject == Some(production.index()));
+            if production.event == event && same {
+                self.writer.bits(code as u64, tables.state(state)?.width);
+                return Ok(production.index());
+            }
+        }
+        unfit("the element fragment grammar has no such attribute")
+    }
+}
+
+/// Whether an element goes on after an item.
+enum Flow {
+    On,
+    Over,
+}

@@ -1,0 +1,293 @@
+//! The engine of one message set, as Python sees it, and what both directions share.
+
+use std::sync::Mutex;
+
+use pyo3::IntoPyObjectExt;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+
+use crate::decode::Decoder;
+use crate::encode::Encoder;
+use crate::error::{Failure, Outcome, corrupt, raised, refuse, unfit};
+use crate::tables::{Class, Event, Next, Production, Representation, Tables};
+use crate::values::check_length;
+
+/// The EXI header: distinguishing bits, no options, final version 1 [V2G2-099].
+pub const HEADER: u8 = 0x80;
+
+/// Deepest nesting of elements; only wildcards could nest without end.
+pub const MAX_DEPTH: usize = 64;
+
+/// What the element fragment grammar needs to know of a field: see [`Engine::subjects`].
+pub struct Subject {
+    /// Attribute or text.
+    pub event: Event,
+    /// The attribute, or the text's datatype.
+    pub subject: usize,
+    /// The field.
+    pub field: usize,
+    /// It may be absent.
+    pub optional: bool,
+}
+
+impl Subject {
+    /// Tell whether this is a certain attribute.
+    pub fn is_attribute(&self, attribute: usize) -> bool {
+        self.event == Event::Attribute && self.subject == attribute
+    }
+}
+
+/// Encodes and decodes the documents and fragments of one message set.
+#[pyclass(frozen, module = "exi._native")]
+pub struct Engine {
+    /// What the engine walks.
+    pub tables: Tables,
+    source: Py<PyAny>,
+    values: PyOnceLock<Py<PyAny>>,
+    buffer: Mutex<Vec<u8>>,
+}
+
+static ITEM: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+#[pymethods]
+impl Engine {
+    /// Read the tables. Raises ValueError where they contradict themselves.
+    #[new]
+    fn new(tables: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(Engine {
+            tables: Tables::read(tables)?,
+            source: tables.clone().unbind(),
+            values: PyOnceLock::new(),
+            buffer: Mutex::new(Vec::with_capacity(1024)),
+        })
+    }
+
+    /// The tables that this engine walks.
+    #[getter]
+    fn tables<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.source.bind(py)
+    }
+
+    /// Return the root element's value. Raises ExiError.
+    fn decode_document<'py>(&self, py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        with_bytes(data, |bytes| {
+            let mut decoder = Decoder::open(self, py, bytes)?;
+            decoder.document()
+        })
+    }
+
+    /// Return the value of a fragment's only element. Raises ExiError.
+    fn decode_fragment<'py>(&self, py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        with_bytes(data, |bytes| Ok(Decoder::open(self, py, bytes)?.fragment()?.1))
+    }
+
+    /// Return local name and URI of a fragment's only element, and its value. Raises ExiError.
+    fn decode_named_fragment<'py>(&self, py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        with_bytes(data, |bytes| {
+            let (element, value) = Decoder::open(self, py, bytes)?.fragment()?;
+            let (local, uri) = self.tables.name_of(element)?;
+            Ok(((local, uri), value).into_bound_py_any(py)?)
+        })
+    }
+
+    /// Return the document whose root element has the value's class. Raises ExiError.
+    fn encode_document<'py>(&self, py: Python<'py>, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+        self.encode(py, |encoder| encoder.document(message))
+    }
+
+    /// Return the fragment of one element. Raises ExiError.
+    ///
+    /// `name` is the element's local name, `uri` its namespace; what is not given is found by the value's class.
+    #[pyo3(signature = (value, name=None, uri=None))]
+    fn encode_fragment<'py>(
+        &self,
+        py: Python<'py>,
+        value: &Bound<'py, PyAny>,
+        name: Option<&str>,
+        uri: Option<&str>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        self.encode(py, |encoder| encoder.fragment(value, name, uri))
+    }
+}
+
+fn with_bytes<'py>(
+    data: &Bound<'py, PyAny>,
+    work: impl FnOnce(&[u8]) -> Outcome<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let outcome = match data.cast::<PyBytes>() {
+        Ok(bytes) => work(bytes.as_bytes()),
+        Err(_) => {
+            let view = data.py().import("builtins")?.getattr("memoryview")?.call1((data,))?;
+            work(view.call_method0("tobytes")?.cast::<PyBytes>()?.as_bytes())
+        }
+    };
+    outcome.map_err(|failure| raised(data.py(), *failure))
+}
+
+impl Engine {
+    #[inline]
+    fn encode<'py>(
+        &self,
+        py: Python<'py>,
+        work: impl FnOnce(&mut Encoder<'_, 'py>) -> Outcome<()>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        // Another thread may hold the buffer (free-threaded Python); then a new one does as well.
+        let buffer = self.buffer.try_lock().map(|mut held| std::mem::take(&mut *held)).unwrap_or_default();
+        let mut encoder = Encoder::new(self, py, buffer);
+        let outcome = work(&mut encoder);
+        let bytes = encoder.finish();
+        let result = match outcome {
+            Ok(()) => Ok(PyBytes::new(py, &bytes)),
+            Err(failure) => Err(raised(py, *failure)),
+        };
+        if let Ok(mut held) = self.buffer.try_lock() {
+            *held = bytes;
+        }
+        result
+    }
+
+    /// The class `exi.schema.Item`.
+    pub fn item<'py>(&self, py: Python<'py>) -> Outcome<&Bound<'py, PyAny>> {
+        let item = ITEM.get_or_try_init(py, || Ok::<_, PyErr>(py.import("exi.schema")?.getattr("Item")?.unbind()))?;
+        Ok(item.bind(py))
+    }
+
+    /// An item's path step: its name and its number among the items of that name before it.
+    #[cold]
+    pub fn numbered(&self, py: Python<'_>, element: usize, before: &Bound<'_, PyList>, count: usize) -> String {
+        let name = self.tables.local(element);
+        let same = before.iter().take(count).filter(|entry| self.is_other_item(py, element, entry) == Some(false)).count();
+        format!("{name}[{}]", same + 1)
+    }
+
+    /// Whether an entry is an `Item` of another name; None for text.
+    fn is_other_item(&self, py: Python<'_>, element: usize, entry: &Bound<'_, PyAny>) -> Option<bool> {
+        let item = self.item(py).ok()?;
+        if !entry.get_type().is(item) {
+            return Some(false);
+        }
+        let (local, uri) = self.tables.name_of(element).ok()?;
+        let same = entry.getattr("name").ok()?.eq(local).ok()? && entry.getattr("ns").ok()?.eq(uri).ok()?;
+        Some(!same)
+    }
+
+    /// What may stand in a state, for error messages.
+    #[cold]
+    pub fn expected(&self, state: usize) -> String {
+        let productions = self.tables.productions_of(state);
+        let names: Vec<String> = productions.iter().take(4).map(|production| self.production_name(production)).collect();
+        let others = if productions.len() > 4 { " or others" } else { "" };
+        names.join(" or ") + others
+    }
+
+    /// The name of an event, for error messages.
+    #[cold]
+    pub fn production_name(&self, production: &Production) -> String {
+        match production.event {
+            Event::Attribute if production.subject < 0 => "any attribute".into(),
+            Event::Attribute => format!("@{}", self.tables.attribute_local(production.index())),
+            Event::Start => self.tables.local(production.index()).into(),
+            Event::StartAny | Event::RelaxedStart => "any element".into(),
+            Event::End => "its end".into(),
+            Event::Text => "its text".into(),
+        }
+    }
+
+    /// Refuse an element that a wildcard does not admit.
+    pub fn check_wildcard(&self, class: &Class, production: &Production, uri: usize, start: Option<usize>) -> Outcome<()> {
+        let name = self.tables.uris.get(uri).ok_or_else(corrupt)?;
+        if production.subject == 1 && (uri == class.uri || name.is_empty()) {
+            let name = if name.is_empty() { "no namespace" } else { name };
+            return Err(Failure::new(format!("the wildcard admits no element of {name}"), start));
+        }
+        Ok(())
+    }
+
+    /// Attributes and text along a class that has nothing else.
+    pub fn subjects(&self, class: &Class) -> Outcome<Vec<Subject>> {
+        let mut found = Vec::new();
+        let mut state = class.start;
+        loop {
+            let productions = self.tables.productions_of(state);
+            let production = productions.first().ok_or_else(corrupt)?;
+            if production.event == Event::End {
+                return Ok(found);
+            }
+            if !matches!(production.event, Event::Attribute | Event::Text) || found.len() > class.fields.len() {
+                return unfit("the element fragment grammar is supported for attributes and text only");
+            }
+            found.push(Subject {
+                event: production.event,
+                subject: production.index(),
+                field: production.field,
+                optional: productions.len() > 1,
+            });
+            match production.next {
+                Next::State(next) => state = next,
+                _ => return Err(corrupt()),
+            }
+        }
+    }
+
+    /// The value of a datatype whose text is given.
+    pub fn parse<'py>(
+        &self,
+        py: Python<'py>,
+        text: &Bound<'py, PyAny>,
+        datatype: usize,
+        start: usize,
+    ) -> Outcome<Bound<'py, PyAny>> {
+        let row = self.tables.datatype(datatype)?;
+        if row.representation == Representation::Text {
+            check_length(row, text.len()?, Some(start))?;
+            return Ok(text.clone());
+        }
+        caught(py, self.value_codec(py)?.call_method1("parse", (text, datatype, start)))
+    }
+
+    /// The text of a value.
+    pub fn format<'py>(&self, py: Python<'py>, value: &Bound<'py, PyAny>, datatype: usize) -> Outcome<Bound<'py, PyString>> {
+        let text = caught(py, self.value_codec(py)?.call_method1("format", (value, datatype)))?;
+        Ok(text.cast_into::<PyString>().map_err(|_| corrupt())?)
+    }
+
+    /// The text rules of simple types are XML's, not EXI's: they stand once, in `exi/values.py`.
+    fn value_codec<'py>(&self, py: Python<'py>) -> Outcome<&Bound<'py, PyAny>> {
+        let codec = self.values.get_or_try_init(py, || {
+            Ok::<_, PyErr>(py.import("exi.values")?.getattr("ValueCodec")?.call1((self.source.bind(py),))?.unbind())
+        })?;
+        Ok(codec.bind(py))
+    }
+
+    /// Make an object of a class that takes its fields by name only.
+    #[cold]
+    pub fn build_by_name<'py>(
+        &self,
+        py: Python<'py>,
+        class: &Class,
+        values: &[Option<Bound<'py, PyAny>>],
+    ) -> Outcome<Bound<'py, PyAny>> {
+        let fields = PyDict::new(py);
+        for (field, value) in class.fields.iter().zip(values) {
+            fields.set_item(&field.name, value.as_ref())?;
+        }
+        Ok(class.class.bind(py).call((), Some(&fields))?)
+    }
+}
+
+/// Turn an ExiError that Python code raised into a refusal, so that it gets its path.
+fn caught<'py>(py: Python<'py>, result: PyResult<Bound<'py, PyAny>>) -> Outcome<Bound<'py, PyAny>> {
+    let error = match result {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    let value = error.value(py);
+    let facts = value.getattr("reason").and_then(|reason| reason.extract::<String>());
+    let offset = value.getattr("bit_offset").and_then(|offset| offset.extract::<Option<usize>>());
+    match (facts, offset) {
+        (Ok(reason), Ok(Some(offset))) => refuse(reason, offset),
+        (Ok(reason), Ok(None)) => unfit(reason),
+        _ => Err(error.into()),
+    }
+}

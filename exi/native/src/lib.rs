@@ -1,0 +1,19 @@
+//! The native EXI engine of PnC Lab. It walks the tables that `exi/tables.py` makes from the message classes,
+//! from and to the same Python objects as `exi/engine.py`, with the same values and the same errors.
+
+mod decode;
+mod encode;
+mod engine;
+mod error;
+mod reader;
+mod tables;
+mod values;
+mod writer;
+
+use pyo3::prelude::*;
+
+/// The native engine; `exi.codec` chooses between it and the Python one.
+#[pymodule(gil_used = false)]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<engine::Engine>()
+}

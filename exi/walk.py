@@ -1,0 +1,163 @@
+"""The tables cut into rows, and the few questions that every walk over them asks."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from exi.grammar import Event
+from exi.schema import Item, XsdType
+from exi.tables import (
+    ATTRIBUTE,
+    COUNTER,
+    ELEMENT,
+    FIELD,
+    NO_STATE,
+    PRODUCTION,
+    RELAXED,
+    RELAXED_START,
+    STATE,
+    TYPE,
+    Tables,
+    WildcardKind,
+)
+from exi.values import ValueCodec
+
+MAX_DEPTH: Final = 64
+"""Deepest nesting of elements; only wildcards could nest without end."""
+
+# Plain integers: comparing with an IntEnum member costs three times as much.
+EV_ATTRIBUTE: Final = int(Event.ATTRIBUTE)
+EV_START: Final = int(Event.START)
+EV_START_ANY: Final = int(Event.START_ANY)
+EV_END: Final = int(Event.END)
+EV_TEXT: Final = int(Event.TEXT)
+
+Row = tuple[int, ...]
+Productions = tuple[Row, ...]
+
+
+class Walker:
+    """Rows of the tables by index, with names.
+
+    ``states[n]`` is (productions, width, width of the second level, counter); ``types[n]`` is (first
+    state, class, field names, field modes, fields in the order of writing, namespace).
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self.values = ValueCodec(tables)
+        productions = rows(tables.productions, PRODUCTION)
+        self.states: list[tuple[Productions, int, int, int]] = [
+            (tuple(productions[first : first + count]), width, second, counter)
+            for first, count, width, second, counter in rows(tables.states, STATE)
+        ]
+        self.counters = rows(tables.counters, COUNTER)
+        self.elements = rows(tables.elements, ELEMENT)
+        self.attributes = rows(tables.attributes, ATTRIBUTE)
+        self.relaxed = rows(tables.relaxed, RELAXED)
+        modes = [mode for mode, _ in rows(tables.fields, FIELD)]
+        self.types: list[tuple[int, type[XsdType], tuple[str, ...], tuple[int, ...], Row, str]] = [
+            (
+                start,
+                tables.classes[index],
+                tables.field_names[index],
+                tuple(modes[field : field + fields]),
+                tuple(tables.order[order : order + places]),
+                tables.uris[uri],
+            )
+            for index, (start, field, fields, order, places, uri) in enumerate(rows(tables.types, TYPE))
+        ]
+        self.globals = {
+            self.name(row[1]): row[1] for row in self.states[tables.document_state][0] if row[0] == EV_START
+        }
+
+    def local(self, element: int) -> str:
+        """Return an element's local name."""
+        return self.tables.strings[self.elements[element][0]]
+
+    def name(self, element: int) -> tuple[str, str]:
+        """Return an element's local name and URI."""
+        row = self.elements[element]
+        return (self.tables.strings[row[0]], self.tables.uris[row[1]])
+
+    def attribute_name(self, attribute: int) -> tuple[str, str]:
+        """Return an attribute's local name and URI."""
+        row = self.attributes[attribute]
+        return (self.tables.strings[row[0]], self.tables.uris[row[1]])
+
+    def attribute_step(self, attribute: int) -> str:
+        """Return an attribute's step in an error path."""
+        return f"@{self.attribute_name(attribute)[0]}"
+
+    def next_state(self, state: int, following: int, count: int) -> tuple[int, int]:
+        """Return the state after an item, and how many items its counted particle has by now.
+
+        ``following`` is the production's ``next``; ``count`` is what the call before returned.
+        """
+        if following >= NO_STATE:
+            return following, 0
+        counter = -2 - following
+        count = count + 1 if self.states[state][3] == counter else 1
+        minimum, maximum, below, within, full = self.counters[counter]
+        if count < minimum:
+            return below, count
+        return (full if count == maximum else within), count
+
+    def candidates(self, relaxed: int) -> tuple[int, ...]:
+        """Return the elements that share the name of a relaxed fragment production."""
+        first, count = self.relaxed[relaxed]
+        return tuple(self.tables.candidates[first : first + count])
+
+    def wildcard_admits(self, kind: int, wildcard: int, uri: str) -> bool:
+        """Tell whether a wildcard in type ``kind`` admits elements of a namespace."""
+        return wildcard != WildcardKind.OTHER or uri not in {self.types[kind][5], ""}
+
+    def expected(self, state: int) -> str:
+        """Say what may stand in a state, for error messages."""
+        names = [self._production_name(row) for row in self.states[state][0]]
+        return " or ".join(names[:4]) + (" or others" if len(names) > 4 else "")
+
+    def _production_name(self, production: Row) -> str:
+        event, subject, *_ = production
+        if event == EV_ATTRIBUTE:
+            return self.attribute_step(subject) if subject >= 0 else "any attribute"
+        if event == EV_START:
+            return self.local(subject)
+        if event == RELAXED_START:
+            return self.local(self.candidates(subject)[0])
+        return {EV_START_ANY: "any element", EV_END: "its end"}.get(event, "its text")
+
+    def text_content(self, kind: int) -> tuple[int, list[Row]]:
+        """Return the datatype of a type's text and its attribute productions, optional ones marked by 1.
+
+        Rows are (attribute, field, optional). Types with child elements give -1 as the datatype: the
+        element fragment grammar supports no children.
+        """
+        found: list[Row] = []
+        state = self.types[kind][0]
+        while True:
+            productions = self.states[state][0]
+            event, subject, field, following = productions[0]
+            if event == EV_TEXT:
+                return subject, found
+            if event != EV_ATTRIBUTE:
+                return -1, found
+            found.append((subject, field, int(len(productions) > 1)))
+            state = following
+
+    def text_field(self, kind: int) -> int:
+        """Return the field that holds the text of a type with simple content."""
+        return self.types[kind][4][-1]
+
+
+def rows(table: Iterable[int], length: int) -> list[tuple[int, ...]]:
+    """Cut a flat table into rows."""
+    values = tuple(table)
+    return [values[start : start + length] for start in range(0, len(values), length)]
+
+
+def numbered(name: tuple[str, str], items: list[Any], end: int) -> str:
+    """Return the path step of a list's item ``end``: its name, and its number among those of that name."""
+    same = 1
+    for entry in items[:end]:
+        same += (entry.name, entry.ns) == name if isinstance(entry, Item) else not isinstance(entry, str)
+    return f"{name[0]}[{same}]"
