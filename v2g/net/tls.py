@@ -13,153 +13,25 @@ check, on :attr:`v2g.net.stream.TlsInfo.peer_chain`.
 import asyncio
 import contextlib
 import ssl
-import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from v2g.errors import ConnectionClosedError, TlsError
 from v2g.net.clock import Clock, SystemClock
 from v2g.net.keylog import KeyLog
 from v2g.net.stream import Stream, TlsInfo
 from v2g.net.tap import TappedStream
-from v2g.net.tls_words import explain
+from v2g.net.tls_config import ISO2, ClientTls, ServerTls, TlsProfile
+from v2g.net.tls_words import NOT_ACCEPTED, explain
 from v2g.trace import Tracer, null_tracer
+
+__all__ = ["ISO2", "ClientTls", "ServerTls", "TlsProfile", "TlsStream", "client_tls", "server_tls"]
 
 HANDSHAKE_TIMEOUT_S = 10.0
 """How long a handshake may take unless told otherwise."""
 CLOSE_TIMEOUT_S = 1.0
 _READ_SIZE = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class TlsProfile:
-    """The versions, cipher suites (OpenSSL names) and group of a protocol edition."""
-
-    name: str
-    version: ssl.TLSVersion
-    ciphers: str
-    curve: str
-
-
-ISO2 = TlsProfile("ISO 15118-2", ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-SHA256", "prime256v1")
-
-Certificates = Path | Sequence[Path] | Sequence[x509.Certificate]
-
-
-def _context(protocol: int, profile: TlsProfile, keylog: KeyLog | None) -> ssl.SSLContext:
-    context = ssl.SSLContext(protocol)
-    context.check_hostname = False
-    context.minimum_version = context.maximum_version = profile.version
-    context.set_ciphers(profile.ciphers)
-    context.set_ecdh_curve(profile.curve)
-    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
-    if keylog is not None:
-        keylog.attach(context)
-    return context
-
-
-class ClientTls:
-    """The EV's side: the V2G roots it trusts, as certificates, PEM or DER files, or folders of them.
-
-    TlsError tells which file cannot be used. One instance serves any number of connections.
-    """
-
-    def __init__(
-        self, roots: Certificates, *, profile: TlsProfile = ISO2, keylog: KeyLog | None = None
-    ) -> None:
-        self.keylog = keylog
-        self.context = _context(ssl.PROTOCOL_TLS_CLIENT, profile, keylog)
-        self.context.verify_mode = ssl.CERT_REQUIRED
-        certificates = _load(roots)
-        if not certificates:
-            raise TlsError("no V2G root certificate to verify the charger with")
-        self.context.load_verify_locations(
-            cadata=b"".join(item.public_bytes(serialization.Encoding.DER) for item in certificates)
-        )
-
-
-class ServerTls:
-    """The charger's side: its certificate chain (leaf, sub-CA 2, sub-CA 1) and the leaf's key.
-
-    Both are given as objects or files. TlsError tells what cannot be used. One instance serves any number of
-    connections.
-    """
-
-    def __init__(
-        self,
-        chain: Certificates,
-        key: EllipticCurvePrivateKey | Path,
-        *,
-        profile: TlsProfile = ISO2,
-        keylog: KeyLog | None = None,
-    ) -> None:
-        self.keylog = keylog
-        self.context = _context(ssl.PROTOCOL_TLS_SERVER, profile, keylog)
-        certificates = _load(chain)
-        if not certificates:
-            raise TlsError("no certificate for the charger")
-        _install(self.context, certificates, key)
-
-
-def _load(source: Certificates) -> list[x509.Certificate]:
-    certificates: list[x509.Certificate] = []
-    for item in [source] if isinstance(source, Path) else source:
-        if isinstance(item, x509.Certificate):
-            certificates.append(item)
-            continue
-        try:
-            files = sorted(p for p in item.iterdir() if p.suffix in _SUFFIXES) if item.is_dir() else [item]
-            for file in files:
-                certificates += _parse(file.read_bytes())
-        except (OSError, ValueError) as error:
-            raise TlsError(f"cannot read certificates from {item}: {error}") from error
-    return certificates
-
-
-_SUFFIXES = {".pem", ".crt", ".cer", ".der"}
-
-
-def _parse(content: bytes) -> list[x509.Certificate]:
-    if b"-----BEGIN" in content:
-        return x509.load_pem_x509_certificates(content)
-    return [x509.load_der_x509_certificate(content)]
-
-
-def _no_password() -> str:
-    """Keep OpenSSL from asking on the terminal for the password of an encrypted key."""
-    return ""
-
-
-def _install(
-    context: ssl.SSLContext, chain: Sequence[x509.Certificate], key: EllipticCurvePrivateKey | Path
-) -> None:
-    # The ssl module takes chains and keys from files only: a private folder, gone when we return.
-    with tempfile.TemporaryDirectory(prefix="tls-") as folder:
-        chain_file = Path(folder, "chain.pem")
-        chain_file.write_bytes(b"".join(item.public_bytes(serialization.Encoding.PEM) for item in chain))
-        if isinstance(key, Path):
-            key_file = key
-        else:
-            key_file = Path(folder, "key.pem")
-            key_file.touch(mode=0o600)
-            key_file.write_bytes(
-                key.private_bytes(
-                    serialization.Encoding.PEM,
-                    serialization.PrivateFormat.PKCS8,
-                    serialization.NoEncryption(),
-                )
-            )
-        try:
-            context.load_cert_chain(chain_file, key_file, password=_no_password)
-        except (OSError, ssl.SSLError) as error:
-            place = f" ({key})" if isinstance(key, Path) else ""
-            reason = explain(error) if isinstance(error, ssl.SSLError) else str(error)
-            raise TlsError(f"certificate and key{place} cannot be used: {reason}") from error
 
 
 class TlsStream:
@@ -287,14 +159,26 @@ class _Engine:
         leaf = self.ssl_object.getpeercert(binary_form=True)
         if not leaf:
             return ()
-        # Public from Python 3.13 on; before, the same method sits on the inner object. OpenSSL has verified
-        # the chain already, so that the leaf alone, where neither is there, is still a trusted leaf.
-        public = getattr(self.ssl_object, "get_unverified_chain", None)
+        return self._chain("get_unverified_chain") or (leaf,)
+
+    def check_validity(self, now: datetime) -> None:
+        """Judge the path that OpenSSL verified, leaf to root, at ``now``; TlsError names the certificate."""
+        for der in self._chain("get_verified_chain"):
+            certificate = x509.load_der_x509_certificate(der)
+            subject = certificate.subject.rfc4514_string()
+            if now > certificate.not_valid_after_utc:
+                raise TlsError(f"{NOT_ACCEPTED}: {subject} has expired", "CERTIFICATE_EXPIRED")
+            if now < certificate.not_valid_before_utc:
+                raise TlsError(f"{NOT_ACCEPTED}: {subject} is not yet valid", "CERTIFICATE_NOT_YET_VALID")
+
+    def _chain(self, method: str) -> tuple[bytes, ...]:
+        # Public from Python 3.13 on; before, the same method sits on the inner object.
+        public = getattr(self.ssl_object, method, None)
         if public is not None:
             return tuple(public())
-        inner = getattr(getattr(self.ssl_object, "_sslobj", None), "get_unverified_chain", None)
+        inner = getattr(getattr(self.ssl_object, "_sslobj", None), method, None)
         if inner is None:
-            return (leaf,)
+            return ()
         return tuple(ssl.PEM_cert_to_DER_cert(item.public_bytes()) for item in inner() or ())
 
 
@@ -346,6 +230,8 @@ async def _establish(
     try:
         async with asyncio.timeout(timeout_s):
             await engine.handshake(config.keylog)
+        if isinstance(config, ClientTls) and config.now is not None:
+            engine.check_validity(config.now())
     except BaseException as error:
         failure = _failure(error, timeout_s)
         if isinstance(error, ssl.SSLError):
@@ -355,6 +241,8 @@ async def _establish(
             raise
         tracer.event("tls.failed", reason=failure.reason)
         await stream.close()
+        if failure is error:
+            raise
         raise failure from error
     finally:
         if tap is not None:
@@ -374,6 +262,8 @@ async def _establish(
 
 
 def _failure(error: BaseException, timeout_s: float) -> TlsError | None:
+    if isinstance(error, TlsError):
+        return error
     if isinstance(error, TimeoutError):
         return TlsError(f"the handshake did not finish within {timeout_s:g} s", "TIMEOUT")
     if isinstance(error, ssl.SSLError):

@@ -3,6 +3,7 @@
 import re
 import ssl
 
+NOT_ACCEPTED = "the peer's certificate is not accepted"
 _WORDS = {
     "NO_SHARED_CIPHER": "the peer offers none of the cipher suites that we accept",
     "NO_CIPHERS_AVAILABLE": "no cipher suite is left for this TLS version",
@@ -46,7 +47,7 @@ _ALERT = re.compile(r"(?:SSL|TLS)V\d+_ALERT_(\w+)")
 def explain(error: ssl.SSLError) -> str:
     """Say in plain words why TLS failed; OpenSSL's own reason follows in parentheses."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the peer's certificate is not accepted: {error.verify_message}"
+        return f"{NOT_ACCEPTED}: {error.verify_message}"
     if isinstance(error, ssl.SSLEOFError):
         return _WORDS["UNEXPECTED_EOF_WHILE_READING"]
     code = error.reason or ""
