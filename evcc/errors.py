@@ -4,7 +4,7 @@ from enum import StrEnum
 from os import PathLike
 from pathlib import Path
 
-from v2g.errors import V2GError
+from v2g.errors import V2GError, V2GTimeout
 
 
 class ConfigError(Exception):
@@ -79,3 +79,29 @@ class InstallationError(V2GError):
         self.fault = fault
         self.detail = detail
         self.rule = rule
+
+
+class ResponseTimeoutError(V2GTimeout):
+    """The car waited for ``message`` until the timer ``name`` expired after ``limit_s`` seconds."""
+
+    def __init__(self, name: str, limit_s: float, message: str) -> None:
+        super().__init__(name, limit_s)
+        self.message = message
+
+    def __str__(self) -> str:
+        """Return the timer, its limit, and what did not come."""
+        return f"{self.name} expired after {self.limit_s:g} s: no {self.message}"
+
+
+class ChargerCertificateError(V2GError):
+    """TLS accepted the charger's certificate, but it is none of a charger; ``rule`` is what it breaks."""
+
+    def __init__(self, rule: str, subject: str, detail: str) -> None:
+        super().__init__(f"the charger's certificate is refused: {rule}: {subject}: {detail}")
+        self.rule = rule
+        self.subject = subject
+        self.detail = detail
+
+
+class DowngradeError(V2GError):
+    """The charger answered the discovery with a plain connection although the car asked for TLS."""

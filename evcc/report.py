@@ -1,0 +1,190 @@
+"""What a session came to: facts gathered on the way, and the one summary at its end."""
+
+from enum import IntEnum, StrEnum
+from typing import Any
+
+import msgspec
+
+from evcc.errors import (
+    ChargerCertificateError,
+    ContractStoreError,
+    DowngradeError,
+    InstallationError,
+    NotOfferedError,
+    ProtocolViolationError,
+)
+from v2g.errors import (
+    ConnectError,
+    ConnectionClosedError,
+    DiscoveryError,
+    FramingError,
+    InterfaceError,
+    MessageError,
+    ResponseCodeError,
+    SequenceError,
+    TlsError,
+    V2GError,
+    V2GTimeout,
+)
+
+
+class ExitCode(IntEnum):
+    """How the process ends; ``evcc run --help`` explains each."""
+
+    OK = 0
+    UNEXPECTED = 1
+    CONFIGURATION = 2
+    NO_CHARGER = 3
+    NO_CONNECTION = 4
+    TLS = 5
+    TIMEOUT = 6
+    REFUSED = 7
+    PROTOCOL = 8
+    CONNECTION_LOST = 9
+    INSTALLATION = 10
+    NOT_OFFERED = 11
+    STORE = 12
+    INTERRUPTED = 130
+
+
+EXIT_CODES: dict[ExitCode, str] = {
+    ExitCode.OK: "charged, and the session ended in order",
+    ExitCode.UNEXPECTED: "unexpected error; please report it",
+    ExitCode.CONFIGURATION: "bad command line, configuration, vehicle folder or contract store",
+    ExitCode.NO_CHARGER: "no charger answered the discovery, or no interface to ask on",
+    ExitCode.NO_CONNECTION: "no TCP connection to the charger",
+    ExitCode.TLS: "TLS failed, or the charger's certificate was refused",
+    ExitCode.TIMEOUT: "a timer expired",
+    ExitCode.REFUSED: "the charger answered with a FAILED code",
+    ExitCode.PROTOCOL: "the charger sent something that the protocol does not allow",
+    ExitCode.CONNECTION_LOST: "the charger closed the connection during the session",
+    ExitCode.INSTALLATION: "the delivered contract was refused",
+    ExitCode.NOT_OFFERED: "the charger does not offer what the session needs",
+    ExitCode.STORE: "the contract could not be stored",
+    ExitCode.INTERRUPTED: "interrupted by a signal",
+}
+
+
+class Stop(StrEnum):
+    """Why charging ended."""
+
+    ROUNDS = "rounds"
+    TARGET = "target_soc"
+    FULL = "battery_full"
+    CHARGER = "charger_asked"
+    FAULT_CURRENT = "fault_current"
+    DRIVER = "driver"
+    RENEGOTIATION = "renegotiation"
+
+
+class Outcome(StrEnum):
+    """Whether a session was good, failed, or was broken off from our side."""
+
+    OK = "ok"
+    FAILED = "failed"
+    ABORTED = "aborted"
+
+
+class Durations(msgspec.Struct, omit_defaults=False):
+    """Where the time went, in seconds; None for what did not take place.
+
+    ``session_s`` runs from the TCP connection to the response of SessionStop (or the failure),
+    ``waiting_s`` of it were pauses of the charging loop. ``installation_s`` is the wait for the
+    CertificateInstallationRes, ``checking_s`` what checking and storing it took.
+    """
+
+    discovery_s: float | None = None
+    connect_s: float | None = None
+    tls_s: float | None = None
+    installation_s: float | None = None
+    checking_s: float | None = None
+    session_s: float | None = None
+    waiting_s: float = 0.0
+    total_s: float = 0.0
+
+
+class Report(msgspec.Struct):
+    """A session as it went; what ``--json`` prints. ``reason`` is a stable word, ``detail`` a sentence."""
+
+    outcome: Outcome = Outcome.OK
+    reason: str = ""
+    detail: str = ""
+    exit_code: int = ExitCode.OK
+    charger: str = ""
+    session_id: str | None = None
+    evse_id: str | None = None
+    payment: str | None = None
+    contract_installed: bool = False
+    emaid: str | None = None
+    energy_wh: float = 0.0
+    soc_percent: float = 0.0
+    rounds: int = 0
+    receipts: int = 0
+    stopped_by: Stop | None = None
+    messages: int = 0
+    exi_engine: str = ""
+    durations: Durations = msgspec.field(default_factory=Durations)
+
+    def as_json(self) -> bytes:
+        """Return the summary as one JSON object on one line."""
+        return msgspec.json.encode(_rounded(msgspec.to_builtins(self)))
+
+    def fail(self, error: Exception) -> None:
+        """Take down why the session ended early; ``error`` is one that :func:`classify` knows."""
+        exit_code, self.reason = classify(error)
+        self.exit_code = exit_code
+        aborted = exit_code in {ExitCode.TIMEOUT, ExitCode.INTERRUPTED}
+        self.outcome = Outcome.ABORTED if aborted else Outcome.FAILED
+        self.detail = str(error)
+
+
+Expected = V2GError | ContractStoreError
+"""The errors that a session may end with; all others are defects of this program."""
+
+
+def classify(error: Exception) -> tuple[ExitCode, str]:
+    """Return the exit code of an error and the stable word for it."""
+    match error:
+        case V2GTimeout():
+            message = getattr(error, "message", "")
+            return ExitCode.TIMEOUT, f"timeout.{error.name}{f'.{message}' if message else ''}"
+        case ResponseCodeError():
+            return ExitCode.REFUSED, f"response_code.{error.code}"
+        case InstallationError():
+            rule = f".{error.rule}" if error.rule else ""
+            return ExitCode.INSTALLATION, f"installation.{error.fault}{rule}"
+        case NotOfferedError():
+            return ExitCode.NOT_OFFERED, "not_offered"
+        case ChargerCertificateError():
+            return ExitCode.TLS, f"charger_certificate.{error.rule}"
+        case DowngradeError():
+            return ExitCode.TLS, "tls_not_offered"
+        case TlsError():
+            return ExitCode.TLS, f"tls.{error.code.lower()}" if error.code else "tls"
+        case DiscoveryError():
+            return ExitCode.NO_CHARGER, "no_charger"
+        case InterfaceError():
+            return ExitCode.NO_CHARGER, "no_interface"
+        case ConnectError():
+            return ExitCode.NO_CONNECTION, "no_connection"
+        case ConnectionClosedError():
+            return ExitCode.CONNECTION_LOST, "connection_lost"
+        case SequenceError():
+            return ExitCode.PROTOCOL, "protocol.unexpected_message"
+        case MessageError():
+            return ExitCode.PROTOCOL, "protocol.undecodable_message"
+        case FramingError():
+            return ExitCode.PROTOCOL, f"protocol.framing.{error.field}"
+        case ProtocolViolationError():
+            return ExitCode.PROTOCOL, "protocol.violation"
+        case ContractStoreError():
+            return ExitCode.STORE, "contract_store"
+    return ExitCode.UNEXPECTED, type(error).__name__
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return value
