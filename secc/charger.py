@@ -1,0 +1,46 @@
+"""What all sessions of one charger share."""
+
+from dataclasses import dataclass, field
+
+from cryptography import x509
+
+from pki.entropy import Entropy
+from secc.config import Config
+from secc.sources import BundleSource
+from secc.station import Station
+from v2g.net.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """The roots this charger believes in: ``mo`` for contracts, ``v2g`` for provisioning services."""
+
+    mo: tuple[x509.Certificate, ...] = ()
+    v2g: tuple[x509.Certificate, ...] = ()
+
+
+@dataclass(slots=True)
+class Charger:
+    """Settings, station, clock, randomness, trust and backend of one charger.
+
+    ``source`` is None when no backend is configured: then nothing is installed here. ``stopping`` is set
+    when the charger is to end: cars that charge are told so, and no new session begins.
+    """
+
+    config: Config
+    station: Station
+    clock: Clock
+    entropy: Entropy
+    source: BundleSource | None = None
+    trust: Trust = field(default_factory=Trust)
+    stopping: bool = False
+
+    @property
+    def installs(self) -> bool:
+        """True if contracts can be installed here (over TLS)."""
+        return self.source is not None and self.config.installation.offer
+
+    @property
+    def takes_contracts(self) -> bool:
+        """True if Plug & Charge is possible here (over TLS)."""
+        return self.config.payment.contract and bool(self.trust.mo)

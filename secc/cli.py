@@ -1,0 +1,109 @@
+"""The command ``secc``.
+
+Exit codes: 0 ended in order, 1 unexpected error, 2 the configuration cannot be used, 3 the charger cannot
+start (address in use, no interface).
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.resources import files
+
+EXIT_OK = 0
+EXIT_CONFIG = 2
+EXIT_START = 3
+
+_EXAMPLES = """\
+examples:
+  secc run --pki pki --backend http://127.0.0.1:8080
+      answer discovery on the first usable interface, Plug & Charge with installation
+  secc run --pki pki --backend http://127.0.0.1:8080 --no-sdp --listen [::1]:0
+      no discovery: cars connect to the address that the ready line tells
+  secc run --no-tls --no-sdp --listen 127.0.0.1:61341
+      plain TCP, external payment only, no certificates needed
+  secc config > secc.toml && secc run --config secc.toml
+
+exit codes: 0 ended in order, 2 configuration, 3 cannot start (address in use, no interface)
+"""
+
+# Flag, configuration key, what the flag means. A flag given overrides the file.
+_TEXT_FLAGS = (
+    ("--pki", "certificates.directory", "DIR", "certificates, as `pnclab pki init` writes them"),
+    ("--backend", "backend.url", "URL", "where contracts come from (OPCP)"),
+    ("--interface", "network.interface", "IF", "where discovery is answered (default: auto)"),
+    ("--listen", "network.listen", "HOST:PORT", "the address to listen on; port 0 takes a free one"),
+    ("--listen-plain", "network.listen_plain", "HOST:PORT", "a plain TCP port beside the TLS one"),
+    ("--trace", "output.trace", "FILE", "append the trace to FILE (JSON lines)"),
+    ("--capture", "output.capture", "FILE", "write a capture with the TLS keys inside (pcapng)"),
+    ("--key-log", "output.key_log", "FILE", "append the TLS keys to FILE"),
+)
+_OFF_FLAGS = (
+    ("--no-sdp", "network.sdp", "do not answer discovery"),
+    ("--no-tls", "network.tls", "plain TCP only"),
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="secc",
+        description="An ISO 15118 charger that installs Plug & Charge contracts live.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser(
+        "run",
+        help="be a charger until SIGINT or SIGTERM",
+        description="Be a charger until SIGINT or SIGTERM. Flags override the file.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run.add_argument("--config", metavar="FILE", help="TOML file; `secc config` prints one with all keys")
+    for flag, key, metavar, text in _TEXT_FLAGS:
+        run.add_argument(flag, dest=key, metavar=metavar, help=text)
+    for flag, key, text in _OFF_FLAGS:
+        run.add_argument(flag, dest=key, action="store_const", const=False, help=text)
+    run.add_argument("--json", action="store_true", help="print the ready line as JSON")
+    run.add_argument("--verbose", "-v", action="store_true", help="log every connection, not only trouble")
+    commands.add_parser("config", help="print a configuration file with every key explained")
+    diagram = commands.add_parser("diagram", help="print the state diagram, drawn from the table (Mermaid)")
+    diagram.add_argument("--page", action="store_true", help="as the page of docs/diagrams")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    options = build_parser().parse_args(argv)
+    if options.command == "config":
+        print(files("secc").joinpath("default.toml").read_text(encoding="utf-8"), end="")
+        return EXIT_OK
+    if options.command == "diagram":
+        from secc.diagram import mermaid, page  # noqa: PLC0415 - each command loads what it needs
+        from secc.iso2 import PROTOCOL  # noqa: PLC0415
+
+        print(page(PROTOCOL) if options.page else mermaid(PROTOCOL), end="" if options.page else "\n")
+        return EXIT_OK
+    return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from secc.errors import ConfigError, StartError  # noqa: PLC0415 - each command loads what it needs
+    from secc.run import run  # noqa: PLC0415
+
+    given = vars(options)
+    keys = [key for _, key, _, _ in _TEXT_FLAGS] + [key for _, key, _ in _OFF_FLAGS]
+    changes = {key: given[key] for key in keys if given[key] is not None}
+    try:
+        run(options.config, changes, as_json=options.json, verbose=options.verbose)
+    except ConfigError as error:
+        print(f"secc: {error}", file=sys.stderr)
+        return EXIT_CONFIG
+    except StartError as error:
+        print(f"secc: {error.reason}", file=sys.stderr)
+        return EXIT_START
+    return EXIT_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""The charger's configuration: a TOML file, checked whole, with errors that name file, key and reason.
+
+``secc/default.toml`` is the same with every key explained; ``secc config`` prints it.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from secc.errors import ConfigError
+from v2g.endpoint import Endpoint
+
+NotNegative = Annotated[float, Meta(ge=0)]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all tables of the file: unknown keys are errors."""
+
+
+class Network(Section, frozen=True, kw_only=True):
+    """``[network]``: where cars find the charger."""
+
+    interface: str = "auto"
+    sdp: bool = True
+    listen: str = ""
+    listen_plain: str = ""
+    tls: bool = True
+    plain: bool = True
+    max_connections: Annotated[int, Meta(ge=1, le=10_000)] = 32
+    max_message_bytes: Annotated[int, Meta(ge=1024, le=65535)] = 16384
+    handshake_timeout_s: Annotated[float, Meta(gt=0, le=18)] = 10.0
+    linger_s: Annotated[float, Meta(ge=0, le=5)] = 2.0
+    shutdown_grace_s: NotNegative = 2.0
+
+
+class Certificates(Section, frozen=True, kw_only=True):
+    """``[certificates]``: the charger's own chain and key, and the roots it believes in."""
+
+    directory: str = ""
+    chain: str = ""
+    key: str = ""
+    v2g_roots: str = ""
+    mo_roots: str = ""
+
+
+class Backend(Section, frozen=True, kw_only=True):
+    """``[backend]``: where contract bundles come from."""
+
+    url: Annotated[str, Meta(pattern=r"^(https?://[^\s]+)?$")] = ""
+    ca: str = ""
+    reserve_s: Annotated[float, Meta(ge=0, le=3)] = 0.25
+    max_response_bytes: Annotated[int, Meta(ge=1024)] = 65536
+    verify_bundle: bool = True
+
+
+class Installation(Section, frozen=True, kw_only=True):
+    """``[installation]``: the certificate service."""
+
+    offer: bool = True
+
+
+class Payment(Section, frozen=True, kw_only=True):
+    """``[payment]``: which ways of identification are offered."""
+
+    contract: bool = True
+    external: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse a charger at which nobody can pay."""
+        if not (self.contract or self.external):
+            raise ValueError("at least one of contract and external must be true")
+
+
+class External(Section, frozen=True, kw_only=True):
+    """``[external]``: how external identification (a card at the charger) goes."""
+
+    accept: bool = True
+    rounds: Annotated[int, Meta(ge=0)] = 0
+    delay_s: NotNegative = 0.0
+
+
+class StationConfig(Section, frozen=True, kw_only=True):
+    """``[station]``: the outlets."""
+
+    evse_id: Annotated[str, Meta(pattern=r"^[A-Z]{2}\*?[A-Z0-9]{3}\*?E[A-Z0-9*]{1,26}$")] = "DE*PNC*E00001"
+    outlets: Annotated[int, Meta(ge=1, le=999)] = 8
+    voltage_v: Annotated[float, Meta(ge=100, le=1000)] = 230.0
+    max_current_a: Annotated[float, Meta(ge=6, le=80)] = 32.0
+    phases: Annotated[int, Meta(ge=1, le=3)] = 3
+    meter_id: Annotated[str, Meta(min_length=1, max_length=28)] = "PNC-METER"
+    receipt_every: Annotated[int, Meta(ge=0)] = 0
+
+
+class Output(Section, frozen=True, kw_only=True):
+    """``[output]``: what the charger writes besides its log."""
+
+    trace: str = ""
+    capture: str = ""
+    key_log: str = ""
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """The whole file. Every key has a default; an empty file is a charger without TLS and backend."""
+
+    network: Network = Network()
+    certificates: Certificates = Certificates()
+    backend: Backend = Backend()
+    installation: Installation = Installation()
+    payment: Payment = Payment()
+    external: External = External()
+    station: StationConfig = StationConfig()
+    output: Output = Output()
+
+
+def load(path: Path | str) -> Config:
+    """Read a configuration file; raises ConfigError."""
+    try:
+        text = Path(path).read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ConfigError(str(path), "", error.strerror or str(error)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            str(path), "", f"not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}"
+        ) from error
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(str(path), "", f"not valid TOML: {error}") from error
+    return convert(data, str(path))
+
+
+def override(config: Config, changes: Mapping[str, Any], source: str = "command line") -> Config:
+    """Return ``config`` with dotted keys replaced (``network.listen``); raises ConfigError.
+
+    Values are checked like those of the file.
+    """
+    data = msgspec.to_builtins(config)
+    for key, value in changes.items():
+        table, name = key.split(".")
+        data[table][name] = value
+    return convert(data, source)
+
+
+_PLACE = re.compile(r"^(?P<reason>.*?)(?: - at `\$\.?(?P<key>[^`]*)`)?$", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>[^`]*)`")
+
+
+def convert(data: Mapping[str, Any], source: str) -> Config:
+    """Check plain data against the schema above; raises ConfigError that names ``source``."""
+    try:
+        config = msgspec.convert(data, Config)
+    except msgspec.ValidationError as error:
+        found = _PLACE.match(str(error))
+        key, reason = (found["key"] or "", found["reason"]) if found else ("", str(error))
+        unknown = _UNKNOWN.match(reason)
+        if unknown:
+            key, reason = ".".join(filter(None, (key, unknown["name"]))), "there is no such key"
+        raise ConfigError(source, key, reason) from error
+    for name in ("listen", "listen_plain"):
+        value: str = getattr(config.network, name)
+        if value:
+            try:
+                Endpoint.parse(value)
+            except ValueError as error:
+                raise ConfigError(source, f"network.{name}", str(error)) from error
+    return config

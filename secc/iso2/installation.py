@@ -1,0 +1,107 @@
+"""Handler for CertificateInstallation: the charger stands between car and market.
+
+It looks at the request itself first, because a request that is wrong need not cost the backend's time, and
+passes it on as it came. The answer is forwarded byte for byte, unless it cannot be what the car asked for.
+"""
+
+import functools
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+from cryptography import x509
+
+from pki import chain
+from pki.errors import CertificateError, Rule
+from secc.errors import BundleError, BundleFailure
+from secc.iso2 import bundle
+from secc.iso2.context import Iso2Context as Context
+from secc.iso2.identification import check_signature, reject
+from secc.iso2.states import State
+from secc.table import Errand, Refusal, Reply, Request
+from v2g.errors import SignatureError
+from v2g.messages import iso2
+from v2g.messages.iso2 import ResponseCode
+
+CODES: Mapping[BundleFailure, ResponseCode] = MappingProxyType(
+    {
+        BundleFailure.LATE: ResponseCode.FAILED,
+        BundleFailure.DOWN: ResponseCode.FAILED,
+        BundleFailure.REFUSED: ResponseCode.FAILED,
+        BundleFailure.GARBLED: ResponseCode.FAILED,
+        BundleFailure.NOT_FOUND: ResponseCode.FAILED_NoCertificateAvailable,
+        BundleFailure.SIGNATURE: ResponseCode.FAILED_SignatureError,
+        BundleFailure.CHAIN: ResponseCode.FAILED_CertChainError,
+        BundleFailure.CHAIN_EXPIRED: ResponseCode.FAILED_CertificateExpired,
+        BundleFailure.REVOKED: ResponseCode.FAILED_CertificateRevoked,
+    }
+)
+"""The response code for each way in which the backend can fail to deliver."""
+
+
+def certificate_installation(
+    request: Request[iso2.CertificateInstallationReq], context: Context
+) -> Errand | Refusal:
+    """Check the request with the certificate in it, and fetch the bundle within the performance time.
+
+    The chain above the car's certificate does not travel with the request; the backend has it, and judges
+    it.
+    """
+    charger = context.charger
+    source = charger.source
+    if source is None or not charger.installs:
+        return Refusal(ResponseCode.FAILED_NoCertificateAvailable, "no contracts are installed here")
+    try:
+        car = chain.parse(request.body.oem_provisioning_cert)
+        key = chain.public_key(car)
+        check_signature(request, "CertificateInstallationReq", request.body.id, key, context)
+        check_validity(car, charger.clock.now())
+    except CertificateError as error:
+        return reject(error, context)
+    except SignatureError as error:
+        return Refusal(ResponseCode.FAILED_SignatureError, str(error))
+    return Errand(
+        run=functools.partial(source.fetch, request.exi, iso2.NAMESPACE, context.tracer),
+        then=functools.partial(_deliver, context),
+        reserve_s=charger.config.backend.reserve_s,
+    )
+
+
+def check_validity(certificate: x509.Certificate, now: datetime) -> None:
+    """Raise CertificateError when a certificate is not valid at ``now``."""
+    subject = certificate.subject.rfc4514_string()
+    if now > certificate.not_valid_after_utc:
+        end = certificate.not_valid_after_utc.isoformat()
+        raise CertificateError(Rule.EXPIRED, subject, f"valid until {end}")
+    if now < certificate.not_valid_before_utc:
+        start = certificate.not_valid_before_utc.isoformat()
+        raise CertificateError(Rule.NOT_YET_VALID, subject, f"valid from {start}")
+
+
+def _deliver(context: Context, outcome: bytes | BundleError) -> Reply | Refusal:
+    """Turn what the errand brought into the answer for the car."""
+    try:
+        if isinstance(outcome, BundleError):
+            raise outcome
+        received = bundle.read(outcome)
+        if not received.positive:
+            code = received.response.response_code
+            return Refusal(code, f"the backend answered {code}")
+        _check(received, context)
+    except BundleError as error:
+        return Refusal(CODES[error.kind], str(error))
+    return Reply(received.response, State.PAYMENT_DETAILS, payload=received.for_session(context.session_id))
+
+
+def _check(received: bundle.Bundle, context: Context) -> None:
+    bundle.check_form(received.response)
+    charger = context.charger
+    if not charger.config.backend.verify_bundle:
+        return
+    what = "CertificateInstallationRes"
+    try:
+        bundle.check_signature(received, charger.trust.v2g, charger.clock.now())
+    except BundleError as error:
+        context.tracer.event("signature.failed", what=what, reason=error.detail)
+        raise
+    context.tracer.event("signature.verified", what=what, references=received.references)

@@ -1,0 +1,160 @@
+"""Handlers from SessionSetup to the choice of services and of the way of identification."""
+
+from secc.iso2 import values
+from secc.iso2.context import Iso2Context as Context
+from secc.iso2.states import State
+from secc.table import Refusal, Reply, Request
+from v2g.messages import iso2
+from v2g.messages.iso2 import PaymentOption, ResponseCode
+
+CHARGE_SERVICE_ID = 1
+CERTIFICATE_SERVICE_ID = 2
+INSTALLATION_SET_ID = 1
+"""Parameter set 2, Update, comes with CertificateUpdate."""
+
+_SESSION_ID_BYTES = 8
+
+
+def session_setup(request: Request[iso2.SessionSetupReq], context: Context) -> Reply | Refusal:
+    """Begin a session with a new random SessionID.
+
+    No session is ever paused here, so a SessionID that the car brings along names none that we know, and
+    a new session is established [V2G2-756].
+    """
+    if context.charger.stopping:
+        return Refusal(ResponseCode.FAILED, "the charger is shutting down")
+    outlet = context.take_outlet()
+    if outlet is None:
+        return Refusal(ResponseCode.FAILED, "every outlet is taken")
+    context.evcc_id = request.body.evcc_id
+    while not any(context.session_id):  # zero means "no session" on the wire
+        context.session_id = context.charger.entropy.bytes(_SESSION_ID_BYTES)
+    context.tracer = context.tracer.bind(session=context.session_id.hex())
+    return Reply(
+        iso2.SessionSetupRes(
+            response_code=ResponseCode.OK_NewSessionEstablished,
+            evse_id=outlet.evse_id,
+            evse_time_stamp=values.time_stamp(context),
+        ),
+        State.SERVICE_DISCOVERY,
+    )
+
+
+def payment_options(context: Context) -> list[PaymentOption]:
+    """Return the ways of identification offered on this connection; a contract needs TLS [V2G2-639]."""
+    options: list[PaymentOption] = []
+    if context.secure and context.charger.takes_contracts:
+        options.append(PaymentOption.Contract)
+    if context.charger.config.payment.external:
+        options.append(PaymentOption.ExternalPayment)
+    return options
+
+
+def energy_modes(context: Context) -> list[iso2.EnergyTransferMode]:
+    """Return the energy transfer modes of the outlet, the strongest first."""
+    modes = [iso2.EnergyTransferMode.AC_single_phase_core]
+    if context.plug.rating.phases == 3:
+        modes.insert(0, iso2.EnergyTransferMode.AC_three_phase_core)
+    return modes
+
+
+def value_added_services(context: Context) -> list[iso2.Service]:
+    """Return the services offered besides charging on this connection."""
+    services: list[iso2.Service] = []
+    if context.secure and context.charger.takes_contracts and context.charger.installs:
+        services.append(
+            iso2.Service(
+                service_id=CERTIFICATE_SERVICE_ID,
+                service_name="Certificate",
+                service_category=iso2.ServiceCategory.ContractCertificate,
+                free_service=True,
+            )
+        )
+    return services
+
+
+def service_discovery(request: Request[iso2.ServiceDiscoveryReq], context: Context) -> Reply | Refusal:
+    """Tell the services; a scope or category in the request narrows the list, never the charge service."""
+    options = payment_options(context)
+    if not options:
+        return Refusal(ResponseCode.FAILED, "contracts only, and the connection has no TLS")
+    wanted = request.body
+    services = [
+        service
+        for service in value_added_services(context)
+        if wanted.service_category in {None, service.service_category}
+        and (not wanted.service_scope or wanted.service_scope == service.service_scope)
+    ]
+    return Reply(
+        iso2.ServiceDiscoveryRes(
+            response_code=ResponseCode.OK,
+            payment_option_list=iso2.PaymentOptionList(payment_option=options),
+            charge_service=iso2.ChargeService(
+                service_id=CHARGE_SERVICE_ID,
+                service_name="AC charging",
+                service_category=iso2.ServiceCategory.EVCharging,
+                free_service=False,
+                supported_energy_transfer_mode=iso2.SupportedEnergyTransferMode(
+                    energy_transfer_mode=energy_modes(context)
+                ),
+            ),
+            service_list=iso2.ServiceList(service=services) if services else None,
+        ),
+        State.SERVICE_SELECTION,
+    )
+
+
+def service_detail(request: Request[iso2.ServiceDetailReq], context: Context) -> Reply | Refusal:
+    """Tell the parameter sets of a service that was offered [V2G2-549]; another one is refused [V2G2-464]."""
+    asked = request.body.service_id
+    parameter_sets = _parameter_sets(context)
+    if asked not in parameter_sets:
+        return Refusal(ResponseCode.FAILED_ServiceIDInvalid, f"service {asked} is not offered")
+    sets = parameter_sets[asked]
+    return Reply(
+        iso2.ServiceDetailRes(
+            response_code=ResponseCode.OK,
+            service_id=asked,
+            service_parameter_list=iso2.ServiceParameterList(parameter_set=sets) if sets else None,
+        ),
+        State.SERVICE_SELECTION,
+    )
+
+
+def _parameter_sets(context: Context) -> dict[int, list[iso2.ParameterSet]]:
+    """Return the parameter sets of each service offered; charging has none."""
+    installation = iso2.ParameterSet(
+        parameter_set_id=INSTALLATION_SET_ID,
+        parameter=[iso2.Parameter(name="Service", string_value="Installation")],
+    )
+    known = {CERTIFICATE_SERVICE_ID: [installation]}
+    offered: dict[int, list[iso2.ParameterSet]] = {CHARGE_SERVICE_ID: []}
+    return offered | {s.service_id: known.get(s.service_id, []) for s in value_added_services(context)}
+
+
+def payment_service_selection(
+    request: Request[iso2.PaymentServiceSelectionReq], context: Context
+) -> Reply | Refusal:
+    """Take the car's choice of services and identification [V2G2-465][V2G2-467][V2G2-804].
+
+    A service with parameter sets may be chosen without naming one: cars in the field do so.
+    """
+    choice = request.body.selected_payment_option
+    if choice not in payment_options(context):
+        return Refusal(ResponseCode.FAILED_PaymentSelectionInvalid, f"{choice} is not offered here")
+    offered = _parameter_sets(context)
+    selected = request.body.selected_service_list.selected_service
+    for service in selected:
+        sets = [s.parameter_set_id for s in offered.get(service.service_id, [])]
+        unknown_set = sets and service.parameter_set_id not in {None, *sets}
+        if service.service_id not in offered or unknown_set:
+            reason = (
+                f"service {service.service_id} with parameter set {service.parameter_set_id} is not offered"
+            )
+            return Refusal(ResponseCode.FAILED_ServiceSelectionInvalid, reason)
+    if CHARGE_SERVICE_ID not in {service.service_id for service in selected}:
+        return Refusal(ResponseCode.FAILED_NoChargeServiceSelected, "the charge service was not selected")
+    return Reply(
+        iso2.PaymentServiceSelectionRes(response_code=ResponseCode.OK),
+        State.CONTRACT if choice is PaymentOption.Contract else State.AUTHORIZATION,
+    )

@@ -1,0 +1,226 @@
+"""``secc run``: from a configuration to a charger that serves cars, and its orderly end."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import resource
+import signal
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+import exi
+from pki.entropy import SystemEntropy
+from secc.charger import Charger
+from secc.config import Config, load, override
+from secc.credentials import load_identity, load_trust
+from secc.errors import ConfigError, StartError
+from secc.iso2 import PROTOCOL
+from secc.server import Server
+from secc.sources.opcp import OpcpSource
+from secc.station import Rating, Station
+from v2g.capture import Capture
+from v2g.errors import InterfaceError, TlsError
+from v2g.messages import appprotocol, xmldsig
+from v2g.net.clock import SystemClock
+from v2g.net.interfaces import Interface, choose_interface
+from v2g.net.keylog import KeyLog
+from v2g.net.network import TcpNetwork
+from v2g.net.tls import ServerTls
+from v2g.sdp import Security
+from v2g.trace import JsonlSink, NullSink, Tracer
+
+_log = logging.getLogger("secc")
+
+PROTOCOLS = (PROTOCOL,)
+"""What this charger speaks."""
+
+
+def run(config_file: str | None, changes: Mapping[str, Any], *, as_json: bool, verbose: bool) -> None:
+    """Be a charger until SIGINT or SIGTERM; raises ConfigError or StartError."""
+    source = config_file or "command line"
+    config = load(config_file) if config_file else Config()
+    config = override(config, changes)
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+    )
+    with contextlib.ExitStack() as files:
+        asyncio.run(_main(config, source, files, as_json=as_json))
+
+
+async def _main(config: Config, source: str, files: contextlib.ExitStack, *, as_json: bool) -> None:
+    clock = SystemClock()
+    sink = _opened(files, JsonlSink, config.output.trace, source, "output.trace") or NullSink()
+    tracer = Tracer("secc", sink, clock.now)
+    code = 1
+    try:
+        await _serve(config, source, clock, tracer, files, as_json=as_json)
+        code = 0
+    finally:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        tracer.event("process.ended", exit_code=code, peak_rss_bytes=peak)
+
+
+async def _serve(
+    config: Config,
+    source: str,
+    clock: SystemClock,
+    tracer: Tracer,
+    files: contextlib.ExitStack,
+    *,
+    as_json: bool,
+) -> None:
+    capture = _opened(files, Capture, config.output.capture, source, "output.capture")
+    charger = _charger(config, source, clock)
+    server = Server(
+        charger,
+        PROTOCOLS,
+        TcpNetwork(),
+        tracer,
+        tls=_tls(config, source, capture, files) if config.network.tls else None,
+        interface=_interface(config),
+        capture=capture,
+    )
+    try:
+        stopped = _on_signals()
+        _warm_up()
+        await server.start()
+        _announce(server, charger, tracer, as_json=as_json)
+        await stopped.wait()
+        await server.stop()
+    finally:
+        if charger.source is not None:
+            await charger.source.close()
+
+
+def _charger(config: Config, source: str, clock: SystemClock) -> Charger:
+    station = config.station
+    rating = Rating(station.voltage_v, station.max_current_a, station.phases)
+    trust = load_trust(config.certificates, source)
+    backend = None
+    if config.backend.url:
+        backend = _backend(config, source, clock)
+        if config.backend.verify_bundle and not trust.v2g:
+            _log.warning(
+                "no V2G roots: contract bundles are only checked for a signature, not for whose it is"
+            )
+    return Charger(
+        config=config,
+        station=Station.of(station.evse_id, station.outlets, rating, station.meter_id, clock),
+        clock=clock,
+        entropy=SystemEntropy(),
+        source=backend,
+        trust=trust,
+    )
+
+
+def _backend(config: Config, source: str, clock: SystemClock) -> OpcpSource:
+    settings = config.backend
+    try:
+        return OpcpSource(
+            settings.url, clock=clock, ca_file=settings.ca or None, max_bytes=settings.max_response_bytes
+        )
+    except OSError as error:  # ssl.SSLError among them
+        raise ConfigError(source, "backend.ca", f"{settings.ca}: {error.strerror or error}") from error
+
+
+def _tls(config: Config, source: str, capture: Capture | None, files: contextlib.ExitStack) -> ServerTls:
+    identity = load_identity(config.certificates, source)
+    keylog = None
+    if capture is not None or config.output.key_log:
+        path = Path(config.output.key_log) if config.output.key_log else None
+        try:
+            keylog = files.enter_context(KeyLog(path, capture.add_secrets if capture else None))
+        except OSError as error:
+            raise ConfigError(source, "output.key_log", f"{path}: {error.strerror or error}") from error
+    try:
+        return ServerTls(identity.chain, identity.key, keylog=keylog)
+    except TlsError as error:
+        raise ConfigError(source, "certificates", error.reason) from error
+
+
+def _interface(config: Config) -> Interface | None:
+    if not config.network.sdp:
+        return None
+    try:
+        return choose_interface(config.network.interface)
+    except InterfaceError as error:
+        raise StartError(f"{error}; or switch discovery off (--no-sdp)") from error
+
+
+class _Closeable(Protocol):
+    def close(self) -> None: ...
+
+
+_C = TypeVar("_C", bound=_Closeable)
+
+
+def _opened(
+    files: contextlib.ExitStack, kind: Callable[[Path], _C], path: str, source: str, key: str
+) -> _C | None:
+    """Open an output file that is closed with the rest; None when none is configured."""
+    if not path:
+        return None
+    try:
+        opened = kind(Path(path))
+    except OSError as error:
+        raise ConfigError(source, key, f"{path}: {error.strerror or error}") from error
+    files.callback(opened.close)
+    return opened
+
+
+def _on_signals() -> asyncio.Event:
+    """Return an event that SIGINT and SIGTERM set."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    return stopped
+
+
+def _warm_up() -> None:
+    """Have the codec derive its grammars now: the first car should not wait for them."""
+    schemas = {schema for protocol in PROTOCOLS for schema in protocol.schemas.values()}
+    for schema in {appprotocol.SCHEMA, xmldsig.SCHEMA, *schemas}:
+        with contextlib.suppress(exi.ExiError):
+            exi.decode(b"", schema)  # refused, but with the grammar in place
+
+
+def _announce(server: Server, charger: Charger, tracer: Tracer, *, as_json: bool) -> None:
+    """Print the ready line, and put it in the trace."""
+    tls, plain = server.door(Security.TLS), server.door(Security.NONE)
+    main = tls or plain
+    assert main is not None
+    interface = server.interface.name if server.interface else None
+    facts = {
+        "ready": True,
+        "address": main.listener.address,
+        "pid": os.getpid(),
+        "security": main.security.name.lower(),
+        "plain_address": plain.listener.address if tls and plain else None,
+        "sdp": interface,
+        "exi_engine": exi.engine_name(),
+    }
+    tracer.event(
+        "process.ready",
+        pid=facts["pid"],
+        version=version("pnclab"),
+        exi_engine=facts["exi_engine"],
+        address=facts["address"],
+    )
+    print(msgspec.json.encode(facts).decode() if as_json else _sentence(facts, charger), flush=True)
+
+
+def _sentence(facts: Mapping[str, Any], charger: Charger) -> str:
+    words = [f"secc ready: {'TLS' if facts['security'] == 'tls' else 'plain TCP'} on {facts['address']}"]
+    if facts["plain_address"]:
+        words.append(f"plain TCP on {facts['plain_address']}")
+    words.append(f"discovery on {facts['sdp']}" if facts["sdp"] else "no discovery")
+    if charger.installs:
+        words.append(f"contracts from {charger.config.backend.url}")
+    return ", ".join(words)

@@ -1,0 +1,190 @@
+"""Contract bundles by the Open Plug & Charge Protocol (OPCP 1.0): ``POST /v1/ccp/signedContractData``.
+
+One HTTP client with pooled connections serves all sessions. Everything that a call can cost, from the
+TCP connect to the last byte of the body, happens under the one deadline of the car's request; what is left
+of it is passed on in the header ``X-Deadline-Ms``.
+"""
+
+import asyncio
+import base64
+import binascii
+import re
+import ssl
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import httpx
+import msgspec
+
+from secc.errors import BundleError, BundleFailure
+from v2g.net.clock import Clock
+from v2g.timing import Deadline
+from v2g.trace import Tracer
+
+PATH = "/v1/ccp/signedContractData"
+MAX_RESPONSE_BYTES = 65_536
+
+_CONNECTIONS = httpx.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=60.0)
+
+# What the backend's error messages begin with, such as "[CHAIN_EXPIRED] …".
+_CODE = re.compile(r"\[([A-Z_]+)\]")
+_BY_CODE: Mapping[str, BundleFailure] = MappingProxyType(
+    {
+        "SIGNATURE": BundleFailure.SIGNATURE,
+        "CHAIN": BundleFailure.CHAIN,
+        "CHAIN_EXPIRED": BundleFailure.CHAIN_EXPIRED,
+        "REVOKED": BundleFailure.REVOKED,
+        "NO_CONTRACT": BundleFailure.NOT_FOUND,
+    }
+)
+
+
+class _MessageDef(msgspec.Struct):
+    certificateInstallationRes: str  # noqa: N815 - OPCP's name
+
+
+class _EmaidContent(msgspec.Struct):
+    messageDef: _MessageDef  # noqa: N815 - OPCP's name
+
+
+class _CcpResponse(msgspec.Struct):
+    emaidContent: list[_EmaidContent]  # noqa: N815 - OPCP's name
+
+
+class _Answer(msgspec.Struct):
+    CCPResponse: _CcpResponse
+
+
+class _Problem(msgspec.Struct):
+    errorMessages: list[str] = []  # noqa: N815 - OPCP's name
+
+
+class OpcpSource:
+    """The bundle source that speaks OPCP.
+
+    ``base_url`` is the backend's address without path, ``ca_file`` the roots for an https one (None: those
+    of the system). ``transport`` replaces the network in tests. No proxy is taken from the environment:
+    what stands between charger and backend is a matter of configuration. Answers over ``max_bytes`` and
+    redirects are refused.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        clock: Clock,
+        ca_file: str | None = None,
+        max_bytes: int = MAX_RESPONSE_BYTES,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._url = base_url.rstrip("/") + PATH
+        self._clock = clock
+        self._max_bytes = max_bytes
+        self._client = httpx.AsyncClient(
+            verify=_trust(base_url, ca_file),
+            transport=transport,
+            limits=_CONNECTIONS,
+            timeout=None,  # noqa: S113 - one deadline bounds the whole call, see fetch()
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def fetch(self, request_exi: bytes, namespace: str, tracer: Tracer, deadline: Deadline) -> bytes:
+        """Ask the backend for the bundle; see :class:`secc.sources.BundleSource`."""
+        started = self._clock.monotonic()
+        budget_s = deadline.remaining(started)
+        tracer.event("backend.request", method="POST", url=self._url, budget_s=budget_s)
+        answer: tuple[int, bytes] | None = None
+        try:
+            answer = await self._post(request_exi, namespace, budget_s)
+            bundle = _bundle(*answer)
+        except BundleError as error:
+            facts = {"status": answer[0], "bytes": len(answer[1])} if answer else {}
+            elapsed_s = self._clock.monotonic() - started
+            tracer.event("backend.failed", reason=str(error), elapsed_s=elapsed_s, **facts)
+            raise
+        elapsed_s = self._clock.monotonic() - started
+        tracer.event("backend.response", status=answer[0], elapsed_s=elapsed_s, bytes=len(answer[1]))
+        return bundle
+
+    async def close(self) -> None:
+        """Close the pooled connections."""
+        await self._client.aclose()
+
+    async def _post(self, request_exi: bytes, namespace: str, budget_s: float) -> tuple[int, bytes]:
+        content = msgspec.json.encode(
+            {
+                "certificateInstallationReq": base64.b64encode(request_exi).decode(),
+                "xsdMsgDefNamespace": namespace,
+            }
+        )
+        headers = {"Content-Type": "application/json", "X-Deadline-Ms": str(int(budget_s * 1000))}
+        try:
+            async with (
+                asyncio.timeout(budget_s),
+                self._client.stream("POST", self._url, content=content, headers=headers) as response,
+            ):
+                return response.status_code, await self._body(response)
+        except TimeoutError as error:
+            raise BundleError(BundleFailure.LATE, f"no answer within {budget_s:.3f} s") from error
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise BundleError(BundleFailure.DOWN, f"{type(error).__name__}: {error}") from error
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > self._max_bytes:
+                raise BundleError(BundleFailure.GARBLED, f"an answer of more than {self._max_bytes} bytes")
+        return bytes(body)
+
+
+def _trust(base_url: str, ca_file: str | None) -> ssl.SSLContext:
+    # Roots are only loaded where they are needed: httpx would read its own bundle even for plain HTTP.
+    if ca_file:
+        return ssl.create_default_context(cafile=ca_file)
+    if base_url.startswith("https:"):
+        return ssl.create_default_context()
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _bundle(status: int, body: bytes) -> bytes:
+    """Return the bundle in an answer; raises BundleError for every other answer."""
+    if status != httpx.codes.OK:
+        raise _problem(status, body)
+    try:
+        answer = msgspec.json.decode(body, type=_Answer)
+    except msgspec.MsgspecError as error:
+        raise BundleError(BundleFailure.GARBLED, f"not OPCP: {error}") from error
+    contents = answer.CCPResponse.emaidContent
+    if not contents:
+        raise BundleError(BundleFailure.NOT_FOUND, "the answer holds no contract")
+    try:  # -2 has room for one contract; the market sends the default one first
+        return base64.b64decode(contents[0].messageDef.certificateInstallationRes, validate=True)
+    except binascii.Error as error:
+        raise BundleError(
+            BundleFailure.GARBLED, f"certificateInstallationRes is not base64: {error}"
+        ) from error
+
+
+def _problem(status: int, body: bytes) -> BundleError:
+    """Say what an answer that is not 200 means: the code in its text counts, then its status."""
+    try:
+        messages = msgspec.json.decode(body, type=_Problem).errorMessages
+    except msgspec.MsgspecError:
+        messages = []
+    detail = f"HTTP {status}" + (f": {messages[0]}" if messages else "")
+    for message in messages:
+        code = _CODE.match(message)
+        if code and code[1] in _BY_CODE:
+            return BundleError(_BY_CODE[code[1]], detail)
+    return BundleError(_by_status(status), detail)
+
+
+def _by_status(status: int) -> BundleFailure:
+    kinds: tuple[tuple[Callable[[int], bool], BundleFailure], ...] = (
+        (lambda s: s == httpx.codes.NOT_FOUND, BundleFailure.NOT_FOUND),
+        (httpx.codes.is_server_error, BundleFailure.DOWN),
+        (httpx.codes.is_client_error, BundleFailure.REFUSED),
+    )
+    return next((kind for holds, kind in kinds if holds(status)), BundleFailure.GARBLED)
