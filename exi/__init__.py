@@ -5,6 +5,7 @@ The messages are classes (:mod:`exi.schema`); this package knows nothing of what
 
 from exi.codec import decode, decode_fragment, encode, encode_fragment, engine_name
 from exi.errors import ExiError, SchemaError
+from exi.xmltext import from_xml, to_xml
 
 __all__ = [
     "ExiError",
@@ -14,4 +15,6 @@ __all__ = [
     "encode",
     "encode_fragment",
     "engine_name",
+    "from_xml",
+    "to_xml",
 ]

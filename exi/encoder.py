@@ -115,7 +115,7 @@ class Encoder(Walker):
             if mode < LIST:
                 if held is None:
                     continue
-                code, production = self._choose(state, field, mode, held)
+                code, production = self.choose(state, field, mode, held)
                 productions, width, second_width, _ = self.states[state]
                 event, subject, _, following = production
                 if event == EV_TEXT and self.values.is_empty(held):
@@ -135,7 +135,7 @@ class Encoder(Walker):
             if not isinstance(held, list | tuple):
                 raise ExiError(f"{names[field]} is {type(held).__name__} where a list belongs")
             for number, item in enumerate(held):
-                code, production = self._choose(state, field, mode, item)
+                code, production = self.choose(state, field, mode, item)
                 writer.bits(code, self.states[state][1])
                 self._item(writer, kind, production, held, number, depth + 1)
                 state, count = self.next_state(state, production[3], count)
@@ -146,7 +146,7 @@ class Encoder(Walker):
                 return
         raise ExiError(f"{self.expected(state)} is missing")
 
-    def _choose(self, state: int, field: int, mode: int, item: Any) -> tuple[int, Row]:
+    def choose(self, state: int, field: int, mode: int, item: Any) -> tuple[int, Row]:
         """Return code and row of the production that takes an item, or say what should stand there."""
         wildcard: tuple[int, Row] | None = None
         for code, row in enumerate(self.states[state][0]):
@@ -193,16 +193,24 @@ class Encoder(Walker):
 
     def _any(self, writer: BitWriter, kind: int, wildcard: int, item: Item) -> int:
         """Write the name of an element that a wildcard admits and return the element."""
-        element = self.globals.get((item.name, item.ns))
-        if element is None or self.elements[element][3]:
-            raise ExiError(f"there is no global element {item.name} in {item.ns} that a wildcard could admit")
-        if not self.wildcard_admits(kind, wildcard, item.ns):
-            raise ExiError(f"the wildcard admits no element of {item.ns}")
+        element = self.wildcard_element(kind, wildcard, item)
         uri = self.tables.uris.index(item.ns)
         names = self.tables.local_names[uri]
         writer.bits(uri + 1, width_of(len(self.tables.uris) + 1))
         writer.unsigned(0)
         writer.bits(names.index(item.name), width_of(len(names)))
+        return element
+
+    def wildcard_element(self, kind: int, wildcard: int, item: Item) -> int:
+        """Return the global element that an item stands for below a wildcard of type ``kind``.
+
+        Raises ExiError where the schema declares none, or the wildcard does not admit its namespace.
+        """
+        element = self.globals.get((item.name, item.ns))
+        if element is None or self.elements[element][3]:
+            raise ExiError(f"there is no global element {item.name} in {item.ns} that a wildcard could admit")
+        if not self.wildcard_admits(kind, wildcard, item.ns):
+            raise ExiError(f"the wildcard admits no element of {item.ns}")
         return element
 
     # Elements declared with several types: the element fragment grammar [EXI 8.5.3], for attributes and text.

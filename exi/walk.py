@@ -69,6 +69,11 @@ class Walker:
         self.globals = {
             self.name(row[1]): row[1] for row in self.states[tables.document_state][0] if row[0] == EV_START
         }
+        self.named_elements: dict[tuple[str, str], tuple[int, ...]] = {}
+        for event, subject, _, _ in self.states[tables.fragment_state][0]:
+            if event in {EV_START, RELAXED_START}:
+                elements = (subject,) if event == EV_START else self.candidates(subject)
+                self.named_elements[self.name(elements[0])] = elements
 
     def local(self, element: int) -> str:
         """Return an element's local name."""

@@ -16,6 +16,7 @@ from exi.schema import (
 )
 
 NAMESPACE = "urn:iso:15118:2:2010:AppProtocol"
+PREFIX = "v2gci_ap"
 
 # The names of all types that the schema names; string tables start with them.
 TYPES = "AppProtocolType idType priorityType protocolNameType protocolNamespaceType responseCodeType"

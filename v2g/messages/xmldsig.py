@@ -24,6 +24,7 @@ from exi.schema import (
 )
 
 NAMESPACE = "http://www.w3.org/2000/09/xmldsig#"
+PREFIX = "ds"
 
 # The names of all types that the schema names; string tables start with them.
 TYPES = (

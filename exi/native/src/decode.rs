@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
 use crate::engine::{Engine, HEADER, MAX_DEPTH};
-use crate::error::{Failure, Outcome, corrupt, refuse};
+use crate::error::{Outcome, corrupt, refuse};
 use crate::reader::Reader;
 use crate::tables::{Class, Event, Kind, Mode, Next, Only, Production, State};
 
@@ -177,7 +177,7 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
             let start = self.reader.position;
             let code = self.reader.bits(row.width)? as usize;
             if code >= row.count {
-                return self.early_end(row, state, code, start, values);
+                return self.early_end(class, row, state, code, start, values);
             }
             let production = tables.production(row, code)?;
             match production.event {
@@ -237,15 +237,22 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
 
     /// The escape: an element that ends before its schema lets it, which only an empty text may do.
     #[cold]
-    fn early_end(&mut self, row: &State, state: usize, code: usize, start: usize, values: &mut Values<'py>) -> Outcome<()> {
+    fn early_end(
+        &mut self,
+        class: &Class,
+        row: &State,
+        state: usize,
+        code: usize,
+        start: usize,
+        values: &mut Values<'py>,
+    ) -> Outcome<()> {
         if code > row.count {
             return refuse(format!("event code {code} does not exist"), start);
         }
         self.escape(row.second_width, start)?;
-        let productions = self.engine.tables.productions_of(state);
-        let text = productions.iter().find(|production| production.event == Event::Text);
-        match text {
-            Some(text) if productions.iter().all(|p| matches!(p.event, Event::Text | Event::Attribute)) => {
+        let is_content = |field: usize| class.fields.get(field).is_some_and(|field| field.mode == Mode::Content);
+        match self.engine.tables.productions_of(state).last() {
+            Some(text) if text.event == Event::Text && !is_content(text.field) => {
                 let value = self.engine.tables.empty_value(self.py, text.index(), start)?;
                 store(values, text.field, value)
             }
@@ -262,13 +269,19 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
             return store(values, production.field, value);
         }
         let target = list(self.py, values, production.field)?;
-        let value = match self.element(element, depth + 1) {
+        self.append(element, &target, mode, depth + 1)
+    }
+
+    #[inline]
+    fn append(&mut self, element: usize, target: &Bound<'py, PyList>, mode: Mode, depth: usize) -> Outcome<()> {
+        let value = match self.element(element, depth) {
             Ok(value) => value,
-            Err(failure) => return Err(failure.within(self.engine.numbered(self.py, element, &target, target.len()))),
+            Err(failure) => {
+                return Err(failure.within(self.engine.numbered(self.py, element, mode, target, target.len())));
+            }
         };
         if mode == Mode::Content {
-            let (local, uri) = self.engine.tables.name_of(element)?;
-            target.append(self.engine.item(self.py)?.call1((local, uri, value))?)?;
+            target.append(self.engine.make_item(self.py, element, &value)?)?;
         } else {
             target.append(value)?;
         }
@@ -293,17 +306,11 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
             return refuse(format!("there is no name {local} in {uri}"), start);
         };
         let Some(&element) = tables.globals.get(&(uri_index, name.clone())) else {
-            return refuse(format!("no global element {name} in {uri}"), start);
+            return refuse(format!("there is no global element {name} in {uri}"), start);
         };
         self.engine.check_wildcard(class, production, uri_index, Some(start))?;
         let target = list(self.py, values, production.field)?;
-        let value = match self.element(element, depth + 1) {
-            Ok(value) => value,
-            Err(failure) => return Err(failure.within(self.engine.numbered(self.py, element, &target, target.len()))),
-        };
-        let (local, uri) = tables.name_of(element)?;
-        target.append(self.engine.item(self.py)?.call1((local, uri, value))?)?;
-        Ok(())
+        self.append(element, &target, Mode::Content, depth + 1)
     }
 
     /// Read a fragment whose element has several types, by the element fragment grammar.
@@ -344,7 +351,7 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
                 Event::Text if text.is_none() => {
                     text = Some(tables.read_value(self.py, &mut self.reader, subject)?);
                 }
-                _ => return refuse(format!("{} does not fit here", self.engine.production_name(production)), start),
+                _ => return refuse("an event that none of the element's types declares", start),
             }
             match production.next {
                 Next::State(next) => state = next,
@@ -369,7 +376,7 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
                 Kind::Simple(_) => {}
                 Kind::Class(index) => {
                     let class = self.engine.tables.class(index)?;
-                    let subjects = self.engine.subjects(class)?;
+                    let Some(subjects) = self.engine.subjects(class)? else { continue };
                     let fits = attributes.iter().all(|(given, _)| subjects.iter().any(|s| s.is_attribute(*given)))
                         && subjects.iter().all(|s| {
                             s.event != Event::Attribute

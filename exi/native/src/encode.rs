@@ -1,7 +1,7 @@
 //! Message objects to bytes: a port of the encoding half of `exi/engine.py`.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyByteArray, PyBytes, PyInt, PyList, PyMemoryView, PyString, PyTuple};
+use pyo3::types::{PyBool, PyByteArray, PyBytes, PyInt, PyList, PyString, PyTuple};
 
 use crate::decode::width_of;
 use crate::engine::{Engine, HEADER, MAX_DEPTH};
@@ -62,6 +62,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
         let tables = &self.engine.tables;
         let state = tables.fragment_state;
         let productions = tables.productions_of(state);
+        let mut named = false;
         for (code, production) in productions.iter().enumerate() {
             let own = [production.index()];
             let candidates: &[usize] = match production.event {
@@ -74,6 +75,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
             if name.is_some_and(|name| name != tables.local(first)) || uri.is_some_and(|uri| uri != namespace) {
                 continue;
             }
+            named = true;
             let mut chosen = None;
             for &element in candidates {
                 if self.fits(element, value, name.is_some())? {
@@ -92,11 +94,12 @@ impl<'e, 'py> Encoder<'e, 'py> {
             self.writer.bits(row.count as u64 - 1, row.width);
             return Ok(());
         }
-        let wanted = match name {
-            Some(name) => format!("element {name} with the type"),
-            None => "element with the type".into(),
+        let element = match name {
+            Some(name) if !named => return unfit(format!("{} has no element {name}", tables.name)),
+            Some(name) => format!("element {name}"),
+            None => "element".into(),
         };
-        unfit(format!("{} has no {wanted} {}", tables.name, type_name(value)))
+        unfit(format!("{} has no {element} of the type {}", tables.name, type_name(value)))
     }
 
     fn begin(&mut self, state: usize, code: usize) -> Outcome<()> {
@@ -133,12 +136,12 @@ impl<'e, 'py> Encoder<'e, 'py> {
         match self.engine.tables.element(element)?.kind {
             Kind::Simple(datatype) => self.simple(datatype, value),
             Kind::Class(class) => {
-                if depth >= MAX_DEPTH {
-                    return unfit(format!("elements nest deeper than {MAX_DEPTH}"));
-                }
                 if !self.is_of(value, class)? {
                     let wanted = &self.engine.tables.class(class)?.name;
                     return unfit(format!("{} where {wanted} belongs", type_name(value)));
+                }
+                if depth >= MAX_DEPTH {
+                    return unfit(format!("elements nest deeper than {MAX_DEPTH}"));
                 }
                 self.class(class, value, depth)
             }
@@ -248,7 +251,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
                 let content = if entry { item.getattr("value")? } else { item.clone() };
                 if let Err(failure) = self.element(element, &content, depth + 1) {
                     let step = match among {
-                        Some((list, number)) => self.engine.numbered(self.py, element, list, number),
+                        Some((list, number)) => self.engine.numbered(self.py, element, mode, list, number),
                         None => tables.local(element).into(),
                     };
                     return Err(failure.within(step));
@@ -352,7 +355,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
         let Some((index, element, local, count)) = found.filter(|(_, element, ..)| {
             tables.element(*element).is_ok_and(|element| !element.is_abstract)
         }) else {
-            return unfit(format!("no global element {name} in '{uri}' that a wildcard could admit"));
+            return unfit(format!("there is no global element {name} in {uri} that a wildcard could admit"));
         };
         self.engine.check_wildcard(class, production, index, None)?;
         self.writer.bits(index as u64 + 1, width_of(tables.uris.len() + 1));
@@ -406,7 +409,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
             Representation::Binary => {
                 if let Ok(bytes) = value.cast::<PyBytes>() {
                     self.binary(row, bytes.as_bytes())?;
-                } else if value.is_instance_of::<PyByteArray>() || value.is_instance_of::<PyMemoryView>() {
+                } else if value.is_instance_of::<PyByteArray>() {
                     let bytes = self.py.get_type::<PyBytes>().call1((value,))?;
                     self.binary(row, bytes.cast::<PyBytes>().map_err(|_| corrupt())?.as_bytes())?;
                 } else {
@@ -453,7 +456,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
         if length > MAX_INTEGER_GROUPS * 7 {
             return unfit(format!("an integer longer than {} bits", MAX_INTEGER_GROUPS * 7));
         }
-        let magnitude = if negative { number.bitwise_xor(-1)? } else { number.clone().into_any() };
+        let magnitude = if negative { number.bitxor(-1)? } else { number.clone().into_any() };
         let bytes = magnitude.call_method1("to_bytes", (length.div_ceil(8), "little"))?;
         let bytes = bytes.cast::<PyBytes>().map_err(|_| corrupt())?.as_bytes();
         if row.representation == Representation::Signed {
@@ -505,7 +508,10 @@ impl<'e, 'py> Encoder<'e, 'py> {
             Kind::Class(index) => {
                 let class = tables.class(index)?;
                 let mut text = None;
-                for subject in self.engine.subjects(class)? {
+                let Some(subjects) = self.engine.subjects(class)? else {
+                    return unfit("the element fragment grammar is supported for attributes and text only");
+                };
+                for subject in subjects {
                     let name = &class.fields.get(subject.field).ok_or_else(corrupt)?.name;
                     let held = value.getattr(name)?;
                     if subject.event == Event::Text {

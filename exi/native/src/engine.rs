@@ -10,7 +10,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use crate::decode::Decoder;
 use crate::encode::Encoder;
 use crate::error::{Failure, Outcome, corrupt, raised, refuse, unfit};
-use crate::tables::{Class, Event, Next, Production, Representation, Tables};
+use crate::tables::{Class, Event, Mode, Next, Production, Representation, Tables};
 use crate::values::check_length;
 
 /// The EXI header: distinguishing bits, no options, final version 1 [V2G2-099].
@@ -77,17 +77,11 @@ impl Engine {
         })
     }
 
-    /// Return the value of a fragment's only element. Raises ExiError.
+    /// Return a fragment's only element as an `Item`: its name and its value. Raises ExiError.
     fn decode_fragment<'py>(&self, py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        with_bytes(data, |bytes| Ok(Decoder::open(self, py, bytes)?.fragment()?.1))
-    }
-
-    /// Return local name and URI of a fragment's only element, and its value. Raises ExiError.
-    fn decode_named_fragment<'py>(&self, py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         with_bytes(data, |bytes| {
             let (element, value) = Decoder::open(self, py, bytes)?.fragment()?;
-            let (local, uri) = self.tables.name_of(element)?;
-            Ok(((local, uri), value).into_bound_py_any(py)?)
+            self.make_item(py, element, &value)
         })
     }
 
@@ -153,23 +147,29 @@ impl Engine {
         Ok(item.bind(py))
     }
 
-    /// An item's path step: its name and its number among the items of that name before it.
-    #[cold]
-    pub fn numbered(&self, py: Python<'_>, element: usize, before: &Bound<'_, PyList>, count: usize) -> String {
-        let name = self.tables.local(element);
-        let same = before.iter().take(count).filter(|entry| self.is_other_item(py, element, entry) == Some(false)).count();
-        format!("{name}[{}]", same + 1)
+    /// An `Item` of an element.
+    pub fn make_item<'py>(&self, py: Python<'py>, element: usize, value: &Bound<'py, PyAny>) -> Outcome<Bound<'py, PyAny>> {
+        let (local, uri) = self.tables.name_of(element)?;
+        Ok(self.item(py)?.call1((local, uri, value))?)
     }
 
-    /// Whether an entry is an `Item` of another name; None for text.
-    fn is_other_item(&self, py: Python<'_>, element: usize, entry: &Bound<'_, PyAny>) -> Option<bool> {
-        let item = self.item(py).ok()?;
-        if !entry.get_type().is(item) {
-            return Some(false);
-        }
-        let (local, uri) = self.tables.name_of(element).ok()?;
-        let same = entry.getattr("name").ok()?.eq(local).ok()? && entry.getattr("ns").ok()?.eq(uri).ok()?;
-        Some(!same)
+    /// The path step of item `number` of a list, counted among those of its name: content models mix names and text.
+    #[cold]
+    pub fn numbered(&self, py: Python<'_>, element: usize, mode: Mode, items: &Bound<'_, PyList>, number: usize) -> String {
+        let same = match mode {
+            Mode::Content => items.iter().take(number).filter(|entry| self.is_item_of(py, element, entry)).count(),
+            _ => number,
+        };
+        format!("{}[{}]", self.tables.local(element), same + 1)
+    }
+
+    fn is_item_of(&self, py: Python<'_>, element: usize, entry: &Bound<'_, PyAny>) -> bool {
+        let same = || {
+            let (local, uri) = self.tables.name_of(element).ok()?;
+            let is_item = entry.get_type().is(self.item(py).ok()?);
+            Some(is_item && entry.getattr("name").ok()?.eq(local).ok()? && entry.getattr("ns").ok()?.eq(uri).ok()?)
+        };
+        same().unwrap_or(false)
     }
 
     /// What may stand in a state, for error messages.
@@ -188,7 +188,11 @@ impl Engine {
             Event::Attribute if production.subject < 0 => "any attribute".into(),
             Event::Attribute => format!("@{}", self.tables.attribute_local(production.index())),
             Event::Start => self.tables.local(production.index()).into(),
-            Event::StartAny | Event::RelaxedStart => "any element".into(),
+            Event::StartAny => "any element".into(),
+            Event::RelaxedStart => {
+                let candidates = self.tables.candidates(production.index());
+                candidates.first().map_or("", |element| self.tables.local(*element)).into()
+            }
             Event::End => "its end".into(),
             Event::Text => "its text".into(),
         }
@@ -198,24 +202,21 @@ impl Engine {
     pub fn check_wildcard(&self, class: &Class, production: &Production, uri: usize, start: Option<usize>) -> Outcome<()> {
         let name = self.tables.uris.get(uri).ok_or_else(corrupt)?;
         if production.subject == 1 && (uri == class.uri || name.is_empty()) {
-            let name = if name.is_empty() { "no namespace" } else { name };
             return Err(Failure::new(format!("the wildcard admits no element of {name}"), start));
         }
         Ok(())
     }
 
-    /// Attributes and text along a class that has nothing else.
-    pub fn subjects(&self, class: &Class) -> Outcome<Vec<Subject>> {
+    /// Attributes and text along a class that has nothing else; None for a class with child elements, which the
+    /// element fragment grammar does not support.
+    pub fn subjects(&self, class: &Class) -> Outcome<Option<Vec<Subject>>> {
         let mut found = Vec::new();
         let mut state = class.start;
-        loop {
+        while found.len() <= class.fields.len() {
             let productions = self.tables.productions_of(state);
             let production = productions.first().ok_or_else(corrupt)?;
-            if production.event == Event::End {
-                return Ok(found);
-            }
-            if !matches!(production.event, Event::Attribute | Event::Text) || found.len() > class.fields.len() {
-                return unfit("the element fragment grammar is supported for attributes and text only");
+            if !matches!(production.event, Event::Attribute | Event::Text) {
+                return Ok(None);
             }
             found.push(Subject {
                 event: production.event,
@@ -223,11 +224,15 @@ impl Engine {
                 field: production.field,
                 optional: productions.len() > 1,
             });
+            if production.event == Event::Text {
+                return Ok(Some(found));
+            }
             match production.next {
                 Next::State(next) => state = next,
-                _ => return Err(corrupt()),
+                _ => break,
             }
         }
+        Err(corrupt())
     }
 
     /// The value of a datatype whose text is given.

@@ -181,7 +181,7 @@ fn large_integer<'py>(
         return refuse(format!("an integer of {significant} bits is below the minimum"), start);
     }
     let magnitude = py.get_type::<PyInt>().call_method1("from_bytes", (PyBytes::new(py, &bytes), "little"))?;
-    let value = if negative { magnitude.bitwise_xor(-1)? } else { magnitude };
+    let value = if negative { magnitude.bitxor(-1)? } else { magnitude };
     let length: usize = value.call_method0("bit_length")?.extract()?;
     if length > MAX_INTEGER_GROUPS as usize * 7 {
         return refuse(format!("an integer longer than {} bits", MAX_INTEGER_GROUPS * 7), start);

@@ -57,6 +57,7 @@ from v2g.messages.iso2.datatypes import (
 )
 
 NAMESPACE = "urn:iso:15118:2:2013:MsgBody"
+PREFIX = "v2gci_b"
 
 # The names of all types that the schema names; string tables start with them.
 TYPES = (

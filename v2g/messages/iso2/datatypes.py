@@ -28,6 +28,7 @@ from v2g.messages.xmldsig import (
 )
 
 NAMESPACE = "urn:iso:15118:2:2013:MsgDataTypes"
+PREFIX = "v2gci_t"
 
 # The names of all types that the schema names; string tables start with them.
 TYPES = (

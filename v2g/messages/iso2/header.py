@@ -18,6 +18,7 @@ from v2g.messages.xmldsig import (
 )
 
 NAMESPACE = "urn:iso:15118:2:2013:MsgHeader"
+PREFIX = "v2gci_h"
 
 # The names of all types that the schema names; string tables start with them.
 TYPES = "MessageHeaderType"

@@ -15,6 +15,7 @@ from v2g.messages.iso2.header import (
 )
 
 NAMESPACE = "urn:iso:15118:2:2013:MsgDef"
+PREFIX = "v2gci_d"
 
 
 class V2G_Message(XsdType, kw_only=True):
