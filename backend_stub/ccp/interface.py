@@ -1,0 +1,85 @@
+"""What the other roles and the chargers may ask of the contract certificate pool."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cryptography import x509
+
+
+@dataclass(frozen=True, slots=True)
+class SignedBundle:
+    """A contract, sealed for one car and signed by a CPS."""
+
+    pcid: str
+    document: bytes
+    """EXI of a V2G_Message with CertificateInstallationRes. The signature does not cover the SessionID,
+    so that the pool puts in the one of each request."""
+    receiver_key: str | None = None
+    """SHA-256 of the public key that the contract key is sealed for; None: the car's present one."""
+    emaid: str | None = None
+    """What the sender believes the contract is called; checked where given."""
+    v2g_root_fingerprint: str | None = None
+    """What the sender believes it is signed under; checked where given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A contract in the pool, under one of the V2G roots it is signed under."""
+
+    emaid: str
+    pcid: str
+    certificate: x509.Certificate
+    v2g_root_fingerprint: str
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The answer to a car's request."""
+
+    response: bytes
+    """EXI of the whole V2G_Message, with the SessionID of the request."""
+    emaid: str
+    v2g_root_fingerprint: str
+
+
+class ContractPool(Protocol):
+    """The role CCP."""
+
+    async def answer(self, request: bytes) -> Installation:
+        """Answer a car: ``request`` is the EXI of a V2G_Message with CertificateInstallationReq.
+
+        Raises MarketError: EXI, MESSAGE, SIGNATURE, CHAIN, CHAIN_EXPIRED, REVOKED (the certificate is not
+        the one registered for its PCID), NO_CONTRACT (no such car, no default contract that is valid, or
+        none signed under a V2G root that the car holds).
+        """
+        ...
+
+    async def put(self, bundle: SignedBundle) -> Contract:
+        """Store a bundle; the first contract of a car becomes its default. Repeating it changes nothing.
+
+        Raises MarketError: EXI, MESSAGE, SIGNATURE, CHAIN, CHAIN_EXPIRED when the bundle is not a proper
+        one of a CPS under a known V2G root, or not the one that the sender says it is; UNKNOWN_PCID; CONFLICT
+        when the eMAID belongs to another car or the key was sealed for a certificate that has been replaced.
+        """
+        ...
+
+    async def delete(self, emaid: str) -> None:
+        """Remove a contract. If it was the default, the car has none until one is chosen.
+
+        Raises MarketError(NO_CONTRACT).
+        """
+        ...
+
+    async def set_default(self, pcid: str, emaid: str) -> None:
+        """Make a contract the one that the car is given; raises MarketError(NO_CONTRACT)."""
+        ...
+
+    async def of_car(self, pcid: str) -> Sequence[Contract]:
+        """Return the contracts of a car, oldest first; empty when there are none."""
+        ...
+
+    async def find(self, emaid: str) -> Sequence[Contract]:
+        """Return a contract, once for each V2G root it is signed under; empty when it is not here."""
+        ...

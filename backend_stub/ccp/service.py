@@ -1,0 +1,179 @@
+"""The contract certificate pool at work: what enters it, and what a car is given."""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+import exi
+from backend_stub.ccp import store
+from backend_stub.ccp.interface import Contract, Installation, SignedBundle
+from backend_stub.ccp.reading import InstallationRequest, read_bundle, read_message, read_request
+from backend_stub.certificates import chain_refusal, der
+from backend_stub.database import Database
+from backend_stub.errors import Code, MarketError
+from backend_stub.pcp.interface import Provisioning, ProvisioningPool
+from backend_stub.rcp.interface import RootCertificatePool, RootType
+from pki.chain import validate
+from pki.errors import CertificateError
+from pki.names import fingerprint_sha256, matches_issuer_serial
+from pki.profiles import CPS_LEAF, OEM_PROVISIONING
+from v2g.errors import SignatureError
+from v2g.messages import iso2
+from v2g.messages.xmldsig import X509IssuerSerial
+from v2g.trace import Tracer
+
+_log = logging.getLogger(__name__)
+
+
+class BundlePool:
+    """Keeps bundles as the EXI documents they were signed as.
+
+    Validating a chain takes 0.5 ms and is done for every request: roots and time change, and a cache would
+    have to know.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        provisioning: ProvisioningPool,
+        roots: RootCertificatePool,
+        now: Callable[[], datetime],
+        tracer: Tracer,
+    ) -> None:
+        self._database = database
+        self._provisioning = provisioning
+        self._roots = roots
+        self._now = now
+        self._tracer = tracer
+
+    async def answer(self, request: bytes) -> Installation:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`."""
+        wanted = read_request(request)
+        tracer = self._tracer.bind(session=wanted.session_id.hex())
+        try:
+            wanted.verify_signature()
+        except SignatureError as error:
+            tracer.event("signature.failed", what="CertificateInstallationReq", reason=str(error))
+            raise MarketError(Code.SIGNATURE, f"CertificateInstallationReq: {error}") from error
+        tracer.event("signature.verified", what="CertificateInstallationReq", references=[wanted.body.id])
+        try:
+            car = await self._registered(wanted)
+        except CertificateError as error:
+            tracer.event("certificate.rejected", rule=error.rule, subject=error.subject, detail=error.detail)
+            raise chain_refusal(error, "provisioning certificate") from error
+        bundle = await self._choose(car, wanted.body.list_of_root_certificate_ids.root_certificate_id)
+        message = read_message(bundle.document)
+        message.header.session_id = wanted.session_id
+        return Installation(
+            response=exi.encode(message, iso2.SCHEMA),
+            emaid=bundle.emaid,
+            v2g_root_fingerprint=bundle.v2g_root_fingerprint,
+        )
+
+    async def put(self, bundle: SignedBundle) -> Contract:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`."""
+        now = self._now()
+        signed = read_bundle(bundle.document)
+        roots = [root.certificate for root in await self._roots.roots(RootType.V2G)]
+        try:
+            path = validate(signed.cps_leaf, signed.cps_sub_cas, roots, at=now, profile=CPS_LEAF)
+        except CertificateError as error:
+            raise chain_refusal(error, "CPS certificate") from error
+        try:
+            signed.verify_signature()
+        except SignatureError as error:
+            raise MarketError(Code.SIGNATURE, f"CertificateInstallationRes: {error}") from error
+        root = fingerprint_sha256(path[-1])
+        if bundle.emaid not in {None, signed.emaid} or bundle.v2g_root_fingerprint not in {None, root}:
+            raise MarketError(
+                Code.MESSAGE, f"the bundle is for contract {signed.emaid} and signed under V2G root {root}"
+            )
+        car = await self._provisioning.get(bundle.pcid)
+        receiver_key = bundle.receiver_key or car.key_fingerprint
+        if receiver_key != car.key_fingerprint:
+            raise MarketError(
+                Code.CONFLICT, f"sealed for a certificate of PCID {car.pcid} that has been replaced"
+            )
+        contract = Contract(
+            emaid=signed.emaid,
+            pcid=car.pcid,
+            certificate=signed.contract_certificate,
+            v2g_root_fingerprint=root,
+            is_default=False,
+        )
+
+        def work(connection: sa.Connection) -> Contract:
+            holder = store.owner(connection, contract.emaid)
+            if holder not in {None, contract.pcid}:
+                raise MarketError(Code.CONFLICT, f"contract {contract.emaid} belongs to another car")
+            return store.put(connection, contract, receiver_key, bundle.document, now)
+
+        return await self._database.write(work)
+
+    async def delete(self, emaid: str) -> None:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`."""
+        if not await self._database.write(lambda connection: store.delete(connection, emaid)):
+            raise MarketError(Code.NO_CONTRACT, f"no contract {emaid}")
+
+    async def set_default(self, pcid: str, emaid: str) -> None:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`."""
+        if not await self._database.write(lambda connection: store.set_default(connection, pcid, emaid)):
+            raise MarketError(Code.NO_CONTRACT, f"PCID {pcid} has no contract {emaid}")
+
+    async def of_car(self, pcid: str) -> Sequence[Contract]:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`."""
+        return await self._database.read(lambda connection: store.of_car(connection, pcid))
+
+    async def find(self, emaid: str) -> Sequence[Contract]:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`."""
+        return await self._database.read(lambda connection: store.find(connection, emaid))
+
+    async def provisioning_changed(self, pcid: str, key_fingerprint: str | None) -> None:
+        """See :class:`~backend_stub.pcp.interface.ProvisioningFollower`."""
+        dropped = await self._database.write(
+            lambda connection: store.drop_sealed_for_others(connection, pcid, key_fingerprint)
+        )
+        if dropped:
+            _log.info("dropped %d contracts of PCID %s: its key has changed", len(dropped), pcid)
+
+    async def _registered(self, wanted: InstallationRequest) -> Provisioning:
+        """Return the car's entry in the PCP.
+
+        Raises CertificateError for a chain that breaks a rule, MarketError(NO_CONTRACT) for a car that
+        nobody registered, and MarketError(REVOKED) for a genuine certificate that is not the registered one.
+        """
+        car = await self._provisioning.find(wanted.pcid)
+        if car is None:
+            raise MarketError(Code.NO_CONTRACT, f"PCID {wanted.pcid} is not registered")
+        roots = [root.certificate for root in await self._roots.roots(RootType.OEM)]
+        validate(wanted.leaf, car.chain.sub_cas, roots, at=self._now(), profile=OEM_PROVISIONING)
+        if der(wanted.leaf) != der(car.chain.vehicle):
+            raise MarketError(
+                Code.REVOKED, f"not the certificate registered for PCID {wanted.pcid}: it has been replaced"
+            )
+        return car
+
+    async def _choose(self, car: Provisioning, held_roots: Sequence[X509IssuerSerial]) -> store.ReadyBundle:
+        """Return the bundle of the default contract under the first V2G root of the car's list that serves."""
+        ready = await self._database.read(
+            lambda connection: store.ready(connection, car.pcid, car.key_fingerprint)
+        )
+        if not ready:
+            raise MarketError(Code.NO_CONTRACT, f"no default contract for PCID {car.pcid}")
+        now = self._now()
+        if not ready[0].not_before <= now <= ready[0].not_after:
+            raise MarketError(Code.NO_CONTRACT, f"the default contract of PCID {car.pcid} is not valid now")
+        anchors = {root.fingerprint: root.certificate for root in await self._roots.roots(RootType.V2G)}
+        for held in held_roots:
+            for bundle in ready:
+                anchor = anchors.get(bundle.v2g_root_fingerprint)
+                if anchor is not None and matches_issuer_serial(
+                    anchor, held.x509_issuer_name, held.x509_serial_number
+                ):
+                    return bundle
+        raise MarketError(
+            Code.NO_CONTRACT,
+            f"the contract of PCID {car.pcid} is signed under no V2G root that the car holds",
+        )

@@ -1,0 +1,198 @@
+"""The tables of the contract certificate pool."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from backend_stub.ccp.interface import Contract
+from backend_stub.certificates import der, stored
+from backend_stub.database import UtcDateTime, put_row
+
+SCHEMA = sa.MetaData()
+
+_contracts = sa.Table(
+    "ccp_contract",
+    SCHEMA,
+    sa.Column("emaid", sa.String(15), primary_key=True),
+    sa.Column("pcid", sa.String(18), nullable=False, index=True),
+    sa.Column("receiver_key", sa.String(64), nullable=False),
+    sa.Column("certificate", sa.LargeBinary, nullable=False),
+    sa.Column("is_default", sa.Boolean, nullable=False),
+    sa.Column("not_before", UtcDateTime, nullable=False),
+    sa.Column("not_after", UtcDateTime, nullable=False),
+    sa.Column("stored_at", UtcDateTime, nullable=False),
+)
+sa.Index(
+    "ccp_one_default",
+    _contracts.c.pcid,
+    unique=True,
+    sqlite_where=_contracts.c.is_default,
+    postgresql_where=_contracts.c.is_default,
+)
+
+_bundles = sa.Table(
+    "ccp_bundle",
+    SCHEMA,
+    sa.Column(
+        "emaid",
+        sa.ForeignKey(_contracts.c.emaid, ondelete="CASCADE", onupdate="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("v2g_root_fingerprint", sa.String(64), primary_key=True),
+    sa.Column("document", sa.LargeBinary, nullable=False),
+    sa.Column("stored_at", UtcDateTime, nullable=False),
+)
+
+_JOINED = _contracts.join(_bundles, _bundles.c.emaid == _contracts.c.emaid)
+_ENTRIES = (
+    sa.select(
+        _contracts.c.emaid,
+        _contracts.c.pcid,
+        _contracts.c.certificate,
+        _contracts.c.is_default,
+        _bundles.c.v2g_root_fingerprint,
+    )
+    .select_from(_JOINED)
+    .order_by(_contracts.c.stored_at, _contracts.c.emaid, _bundles.c.stored_at)
+)
+_READY = (
+    sa.select(
+        _contracts.c.emaid,
+        _contracts.c.not_before,
+        _contracts.c.not_after,
+        _bundles.c.v2g_root_fingerprint,
+        _bundles.c.document,
+    )
+    .select_from(_JOINED)
+    .where(
+        _contracts.c.pcid == sa.bindparam("pcid"),
+        _contracts.c.receiver_key == sa.bindparam("receiver_key"),
+        _contracts.c.is_default,
+    )
+    .order_by(_bundles.c.stored_at, _bundles.c.v2g_root_fingerprint)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyBundle:
+    """A bundle of a car's default contract."""
+
+    emaid: str
+    not_before: datetime
+    not_after: datetime
+    v2g_root_fingerprint: str
+    document: bytes
+
+
+def ready(connection: sa.Connection, pcid: str, receiver_key: str) -> Sequence[ReadyBundle]:
+    """Return the bundles of a car's default contract that are sealed for ``receiver_key``."""
+    rows = connection.execute(_READY, {"pcid": pcid, "receiver_key": receiver_key})
+    return [
+        ReadyBundle(row.emaid, row.not_before, row.not_after, row.v2g_root_fingerprint, row.document)
+        for row in rows
+    ]
+
+
+def owner(connection: sa.Connection, emaid: str) -> str | None:
+    """Return the PCID that holds a contract, None when there is no such contract."""
+    return connection.execute(sa.select(_contracts.c.pcid).where(_contracts.c.emaid == emaid)).scalar()
+
+
+def put(
+    connection: sa.Connection, contract: Contract, receiver_key: str, document: bytes, now: datetime
+) -> Contract:
+    """Insert or replace a contract and one bundle of it; return it with its place among the car's contracts."""
+    certificate = der(contract.certificate)
+    known = connection.execute(
+        sa.select(_contracts.c.certificate, _contracts.c.receiver_key, _contracts.c.is_default).where(
+            _contracts.c.emaid == contract.emaid
+        )
+    ).first()
+    if known is None:
+        is_default = not connection.execute(
+            sa.select(sa.exists().where(_contracts.c.pcid == contract.pcid, _contracts.c.is_default))
+        ).scalar_one()
+    else:
+        is_default = known.is_default
+        if (known.certificate, known.receiver_key) != (certificate, receiver_key):
+            # Renewed: what was signed for the old certificate or key is of no use under any root.
+            connection.execute(_bundles.delete().where(_bundles.c.emaid == contract.emaid))
+    values = {
+        "pcid": contract.pcid,
+        "receiver_key": receiver_key,
+        "certificate": certificate,
+        "is_default": is_default,
+        "not_before": contract.certificate.not_valid_before_utc,
+        "not_after": contract.certificate.not_valid_after_utc,
+    }
+    if known is None:
+        values["stored_at"] = now
+    put_row(connection, _contracts, {"emaid": contract.emaid}, values)
+    put_row(
+        connection,
+        _bundles,
+        {"emaid": contract.emaid, "v2g_root_fingerprint": contract.v2g_root_fingerprint},
+        {"document": document, "stored_at": now},
+    )
+    return Contract(
+        emaid=contract.emaid,
+        pcid=contract.pcid,
+        certificate=contract.certificate,
+        v2g_root_fingerprint=contract.v2g_root_fingerprint,
+        is_default=is_default,
+    )
+
+
+def delete(connection: sa.Connection, emaid: str) -> bool:
+    """Remove a contract with its bundles; say whether it was there."""
+    return connection.execute(_contracts.delete().where(_contracts.c.emaid == emaid)).rowcount > 0
+
+
+def drop_sealed_for_others(
+    connection: sa.Connection, pcid: str, key_fingerprint: str | None
+) -> Sequence[str]:
+    """Remove a car's contracts that are not sealed for this key (None: all); return their eMAIDs."""
+    chosen = [_contracts.c.pcid == pcid]
+    if key_fingerprint is not None:
+        chosen.append(_contracts.c.receiver_key != key_fingerprint)
+    emaids = connection.execute(sa.select(_contracts.c.emaid).where(*chosen)).scalars().all()
+    if emaids:
+        connection.execute(_contracts.delete().where(*chosen))
+    return emaids
+
+
+def set_default(connection: sa.Connection, pcid: str, emaid: str) -> bool:
+    """Move the default to ``emaid``; say whether the car has this contract."""
+    if owner(connection, emaid) != pcid:
+        return False
+    others = _contracts.c.pcid == pcid, _contracts.c.emaid != emaid
+    connection.execute(_contracts.update().where(*others).values(is_default=False))
+    connection.execute(_contracts.update().where(_contracts.c.emaid == emaid).values(is_default=True))
+    return True
+
+
+def of_car(connection: sa.Connection, pcid: str) -> Sequence[Contract]:
+    """Return a car's contracts, oldest first, once for each V2G root."""
+    return _entries(connection, _ENTRIES.where(_contracts.c.pcid == pcid))
+
+
+def find(connection: sa.Connection, emaid: str) -> Sequence[Contract]:
+    """Return one contract, once for each V2G root."""
+    return _entries(connection, _ENTRIES.where(_contracts.c.emaid == emaid))
+
+
+def _entries(
+    connection: sa.Connection, query: "sa.Select[tuple[str, str, bytes, bool, str]]"
+) -> Sequence[Contract]:
+    return [
+        Contract(
+            emaid=row.emaid,
+            pcid=row.pcid,
+            certificate=stored(row.certificate),
+            v2g_root_fingerprint=row.v2g_root_fingerprint,
+            is_default=row.is_default,
+        )
+        for row in connection.execute(query)
+    ]

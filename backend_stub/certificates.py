@@ -1,0 +1,58 @@
+"""Small questions about certificates that several roles ask, and refusals made from certificate errors."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from backend_stub.errors import Code, MarketError
+from pki.errors import CertificateError, Rule
+from pki.issuing import Identity
+
+_OUTSIDE_VALIDITY = frozenset({Rule.EXPIRED, Rule.NOT_YET_VALID})
+
+
+def der(certificate: x509.Certificate) -> bytes:
+    """Return the DER bytes of a certificate."""
+    return certificate.public_bytes(Encoding.DER)
+
+
+def stored(data: bytes) -> x509.Certificate:
+    """Return a certificate from bytes of our own database, which were judged before they went in."""
+    return x509.load_der_x509_certificate(data)
+
+
+def key_fingerprint(key: ec.EllipticCurvePublicKey) -> str:
+    """Return the SHA-256 of a public key (SubjectPublicKeyInfo) as lower-case hex."""
+    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
+
+def subject_key_id(certificate: x509.Certificate) -> bytes:
+    """Return the subject key identifier; of a certificate without one, what it would be."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    except x509.ExtensionNotFound:
+        return x509.SubjectKeyIdentifier.from_public_key(certificate.public_key()).digest
+
+
+def present(*certificates: x509.Certificate | None) -> Sequence[x509.Certificate]:
+    """Return those of the optional chain members that are there, in order."""
+    return [certificate for certificate in certificates if certificate is not None]
+
+
+def check_issuer(issuer: Identity, now: datetime) -> None:
+    """Raise MarketError(CHAIN_EXPIRED) when a CA of ours has run out and must not issue any more."""
+    end = issuer.certificate.not_valid_after_utc
+    if now >= end:
+        raise MarketError(
+            Code.CHAIN_EXPIRED, f"{issuer.subject}: the issuing CA is valid until {end.isoformat()}"
+        )
+
+
+def chain_refusal(error: CertificateError, whose: str) -> MarketError:
+    """Return the refusal for a chain that broke a rule; ``whose`` says which chain, in words."""
+    code = Code.CHAIN_EXPIRED if error.rule in _OUTSIDE_VALIDITY else Code.CHAIN
+    return MarketError(code, f"{whose}: {error}")

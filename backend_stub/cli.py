@@ -1,0 +1,200 @@
+"""``backend-stub``: run the market, or act as one of its roles from the shell.
+
+Nothing heavy is imported before the command is known, so that ``--help`` answers at once.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+EXIT_OK = 0
+EXIT_UNEXPECTED = 1
+EXIT_CONFIG = 2
+EXIT_UNREACHABLE = 3
+EXIT_UNKNOWN_PCID = 4
+EXIT_REFUSED = 5
+EXIT_DATABASE = 6
+EXIT_ADDRESS = 7
+
+_DEFAULT_URL = "http://127.0.0.1:8080"
+_EXIT_CODES = """\
+exit codes:
+  0  done (serve: ended by SIGINT or SIGTERM)
+  1  unexpected failure
+  2  wrong usage, certificate folder incomplete, or a file that cannot be read or written
+  3  no market can be reached at the URL
+  4  the market does not know the PCID
+  5  the market refused, or answered something that is not a market's answer
+  6  the database is locked, not writable or not a database
+  7  the address to listen at is taken or not ours
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    return run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="backend-stub",
+        description="The Plug & Charge contract market: OEM, MSP, CPS and the certificate pools in one process.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_serve(commands.add_parser("serve", help="run the market as an HTTP server"))
+    oem = commands.add_parser("oem", help="act as the car maker").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    _add_build(oem.add_parser("build", help="build a car: PCID, key, provisioning certificate, V2G roots"))
+    msp = commands.add_parser("msp", help="act as the mobility service provider")
+    _add_onboard(
+        msp.add_subparsers(required=True, metavar="ACTION").add_parser(
+            "onboard", help="make a contract for a car"
+        )
+    )
+    market = commands.add_parser("market", help="look at the market")
+    _add_show(
+        market.add_subparsers(required=True, metavar="ACTION").add_parser(
+            "show", help="list vehicles, contracts, roots and signers"
+        )
+    )
+    return parser
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--pki",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="certificate folder made by `pnclab pki init --out DIR`",
+    )
+    parser.add_argument(
+        "--database", type=Path, required=True, metavar="FILE", help="SQLite file, made if it is not there"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=_port, default=8080, help="port to listen at, 0 for any (default: %(default)s)"
+    )
+    parser.add_argument("--trace", type=Path, metavar="FILE", help="append trace events to this JSONL file")
+    parser.add_argument("--json", action="store_true", help="print the ready line as a JSON object")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log refusals and other routine events")
+    parser.set_defaults(run=_serve)
+
+
+def _add_build(parser: argparse.ArgumentParser) -> None:
+    _add_client_options(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="vehicle folder to make")
+    parser.add_argument(
+        "--capacity-wh", type=float, default=60_000.0, help="usable battery capacity (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--energy-wh", type=float, default=30_000.0, help="what is in it (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--max-power-w", type=float, default=11_000.0, help="charging power limit (default: %(default)s)"
+    )
+    parser.set_defaults(run=_build)
+
+
+def _add_onboard(parser: argparse.ArgumentParser) -> None:
+    _add_client_options(parser)
+    parser.add_argument("--pcid", required=True, help="the car that the contract is for")
+    parser.set_defaults(run=_onboard)
+
+
+def _add_show(parser: argparse.ArgumentParser) -> None:
+    _add_client_options(parser)
+    parser.add_argument(
+        "--limit",
+        type=int,
+        default=50,
+        help="vehicles and contracts to list, newest first (default: %(default)s)",
+    )
+    parser.set_defaults(run=_show)
+
+
+def _add_client_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", default=_DEFAULT_URL, help="where the market serves (default: %(default)s)")
+    parser.add_argument("--ca", type=Path, metavar="FILE", help="roots to trust for an https URL (PEM)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _port(text: str) -> int:
+    try:
+        port = int(text)
+    except ValueError:
+        port = -1
+    if not 0 <= port <= 0xFFFF:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port number (0 to 65535)")
+    return port
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from backend_stub.errors import AddressError, DatabaseError, PkiFolderError  # noqa: PLC0415 - see above
+    from backend_stub.serve import Settings, run  # noqa: PLC0415 - see above
+
+    try:
+        run(
+            Settings(
+                pki=options.pki,
+                database=options.database,
+                host=options.host,
+                port=options.port,
+                trace=options.trace,
+                json=options.json,
+                verbose=options.verbose,
+            )
+        )
+    except DatabaseError as error:
+        return _fail(EXIT_DATABASE, error)
+    except AddressError as error:
+        return _fail(EXIT_ADDRESS, error)
+    except PkiFolderError as error:
+        return _fail(EXIT_CONFIG, error)
+    except OSError as error:
+        return _fail(EXIT_CONFIG, f"{error.filename}: {error.strerror}" if error.filename else error)
+    return EXIT_OK
+
+
+def _build(options: argparse.Namespace) -> int:
+    from backend_stub.commands import Battery, build  # noqa: PLC0415 - see above
+
+    battery: Battery = Battery(options.capacity_wh, options.energy_wh, options.max_power_w)
+    return _as_client(lambda: build(options.url, options.ca, options.out, battery, as_json=options.json))
+
+
+def _onboard(options: argparse.Namespace) -> int:
+    from backend_stub.commands import onboard  # noqa: PLC0415 - see above
+
+    return _as_client(lambda: onboard(options.url, options.ca, options.pcid, as_json=options.json))
+
+
+def _show(options: argparse.Namespace) -> int:
+    from backend_stub.commands import show  # noqa: PLC0415 - see above
+
+    return _as_client(lambda: show(options.url, options.ca, options.limit, as_json=options.json))
+
+
+def _as_client(command: Callable[[], None]) -> int:
+    from backend_stub.client import RefusedError, UnreachableError, UsageError  # noqa: PLC0415 - see above
+
+    try:
+        command()
+    except UsageError as error:
+        return _fail(EXIT_CONFIG, error)
+    except UnreachableError as error:
+        return _fail(EXIT_UNREACHABLE, error)
+    except RefusedError as error:
+        return _fail(EXIT_UNKNOWN_PCID if error.unknown_pcid else EXIT_REFUSED, error)
+    return EXIT_OK
+
+
+def _fail(code: int, reason: object) -> int:
+    print(f"backend-stub: {reason}", file=sys.stderr)
+    return code

@@ -1,0 +1,95 @@
+"""The market's HTTP doors, seen from a shell command."""
+
+# ruff: noqa: N815 - fields are spelled as on the wire
+
+import ssl
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+import msgspec
+
+from backend_stub.errors import Code
+
+T = TypeVar("T")
+
+TIMEOUT_S = 10.0
+_SUCCESS = range(200, 300)
+
+
+class UsageError(Exception):
+    """The command cannot be carried out as it was given: a file, a folder or an argument is wrong."""
+
+
+class UnreachableError(Exception):
+    """No market answers at ``url``."""
+
+    def __init__(self, url: str, detail: str) -> None:
+        super().__init__(f"no market can be reached at {url}: {detail}")
+        self.url = url
+        self.detail = detail
+
+
+class RefusedError(Exception):
+    """The market refused, or what answered is no market."""
+
+    def __init__(self, messages: list[str], trace_id: str) -> None:
+        super().__init__("; ".join(messages) + (f" (traceId {trace_id})" if trace_id else ""))
+        self.messages = messages
+        self.trace_id = trace_id
+
+    @property
+    def unknown_pcid(self) -> bool:
+        """Say whether the reason is a PCID that nobody registered."""
+        return any(message.startswith(f"[{Code.UNKNOWN_PCID}]") for message in self.messages)
+
+
+class _Refusal(msgspec.Struct):
+    errorMessages: list[str]
+    traceId: str = ""
+
+
+class MarketClient:
+    """A connection to the market at ``url``; ``ca`` holds the roots to trust for https."""
+
+    def __init__(self, url: str, ca: Path | None = None) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise UsageError(f"--url {url}: expected http://HOST:PORT or https://HOST:PORT")
+        self._url = url.rstrip("/")
+        try:
+            trust = ssl.create_default_context(cafile=ca) if url.startswith("https://") else False
+            self._client = httpx.Client(verify=trust, timeout=TIMEOUT_S, trust_env=False)
+        except (OSError, ssl.SSLError) as error:
+            raise UsageError(f"--ca {ca}: {error.strerror or error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def get(self, path: str, answer: type[T], **query: Any) -> T:
+        """Return the answer to a GET; raises UnreachableError or RefusedError."""
+        return self._call("GET", path, answer, params=query)
+
+    def post(self, path: str, body: dict[str, Any], answer: type[T]) -> T:
+        """Return the answer to a POST; raises UnreachableError or RefusedError."""
+        return self._call("POST", path, answer, json=body)
+
+    def _call(self, method: str, path: str, answer: type[T], **arguments: Any) -> T:
+        try:
+            response = self._client.request(method, self._url + path, **arguments)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise UnreachableError(self._url, str(error) or type(error).__name__) from error
+        try:
+            if response.status_code in _SUCCESS:
+                return msgspec.json.decode(response.content, type=answer)
+            refusal = msgspec.json.decode(response.content, type=_Refusal)
+        except msgspec.MsgspecError:
+            raise RefusedError(
+                [f"{method} {self._url}{path} answered {response.status_code}, and not as a market does"], ""
+            ) from None
+        raise RefusedError(refusal.errorMessages, refusal.traceId)

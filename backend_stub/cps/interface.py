@@ -1,0 +1,71 @@
+"""What a mobility operator may ask of the certificate provisioning service."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cryptography import x509
+
+from v2g.messages import iso2
+
+
+@dataclass(frozen=True, slots=True)
+class ContractData:
+    """A contract as the mobility operator hands it over: certificates and the sealed key."""
+
+    certificate: x509.Certificate
+    sub_ca1: x509.Certificate
+    sub_ca2: x509.Certificate | None
+    encrypted_private_key: bytes
+    """48 bytes: initialisation vector and ciphertext."""
+    dh_public_key: bytes
+    """65 bytes: the uncompressed ephemeral point."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignOrder:
+    """What to sign, for which car."""
+
+    data: ContractData
+    pcid: str | None = None
+    """The car. Given, the signed bundle is stored in the CCP; None: it is only returned."""
+    v2g_root_fingerprint: str | None = None
+    """Sign under this V2G root; None: under one that the car is known to hold."""
+    receiver_key: str | None = None
+    """SHA-256 of the public key that the contract key is sealed for."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedContract:
+    """A signed bundle."""
+
+    emaid: str
+    pcid: str | None
+    message: iso2.V2G_Message
+    """With CertificateInstallationRes and signature; its SessionID is eight zero bytes."""
+    v2g_root: x509.Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A certificate that this service can sign with: chain from the leaf up, and the V2G root above."""
+
+    chain: Sequence[x509.Certificate]
+    v2g_root: x509.Certificate
+
+
+class ProvisioningService(Protocol):
+    """The role CPS."""
+
+    async def sign(self, order: SignOrder) -> SignedContract:
+        """Check a contract against the MO roots of the RCP, sign it, and store it in the CCP for a known car.
+
+        Raises MarketError: CHAIN or CHAIN_EXPIRED for a contract chain that ends at no MO root; REQUEST for
+        a sealed key of the wrong form; NO_SIGNER when no signing certificate leads to the wanted V2G root or
+        to one that the car holds; and what the pools raise.
+        """
+        ...
+
+    async def signers(self) -> Sequence[Signer]:
+        """Return the certificates that this service signs with."""
+        ...

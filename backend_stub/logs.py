@@ -1,0 +1,21 @@
+"""Log lines of the backend process: to stderr, each with the trace id of the request it belongs to."""
+
+import logging
+import sys
+
+from backend_stub.web.answers import TRACE_ID
+
+_FORMAT = "%(asctime)s %(levelname)s %(name)s [%(trace_id)s] %(message)s"
+
+
+def configure(level: int) -> None:
+    """Send log records of ``level`` and above to stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(_FORMAT))
+    handler.addFilter(_add_trace_id)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def _add_trace_id(record: logging.LogRecord) -> bool:
+    record.trace_id = TRACE_ID.get()
+    return True

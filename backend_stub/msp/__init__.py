@@ -1,0 +1,1 @@
+"""The mobility service provider: makes contracts for drivers."""

@@ -1,0 +1,1 @@
+"""The provisioning certificate pool: which certificate each car has from its maker."""

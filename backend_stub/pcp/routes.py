@@ -1,0 +1,123 @@
+"""OPCP's HTTP door of the provisioning certificate pool."""
+
+# ruff: noqa: N815 - fields are spelled as on the wire
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import Field, StringConstraints
+
+from backend_stub.errors import Code
+from backend_stub.pcp.interface import Provisioning, ProvisioningChain, ProvisioningPool
+from backend_stub.web.answers import refusals
+from backend_stub.web.fields import Body, CertificateField, Iso2Namespace, PcidField
+from pki.names import fingerprint_sha256
+from v2g.messages.iso2 import NAMESPACE
+
+_KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){1,63}$")]
+
+PcidPath = Annotated[PcidField, Path(description="The car's provisioning certificate identifier.")]
+
+
+class ProvisioningCertificate(Body):
+    """The certificate chain of a car, without the root."""
+
+    vehicleCertificate: CertificateField
+    subCA2Certificate: CertificateField | None = None
+    subCA1Certificate: CertificateField
+    xsdMsgDefNamespace: Iso2Namespace = NAMESPACE
+    v2gRootAuthorityKeyIdentifiers: list[_KeyId] = Field(
+        default=[],
+        max_length=20,
+        description="Key identifiers of the V2G roots that the car holds, hex with `:` between the bytes.",
+    )
+    previousPcid: PcidField | None = None
+
+    def chain(self) -> ProvisioningChain:
+        """Return the chain as the roles know it."""
+        return ProvisioningChain(
+            vehicle=self.vehicleCertificate,
+            sub_ca1=self.subCA1Certificate,
+            sub_ca2=self.subCA2Certificate,
+            v2g_root_key_ids=tuple(
+                bytes.fromhex(key_id.replace(":", "")) for key_id in self.v2gRootAuthorityKeyIdentifiers
+            ),
+            previous_pcid=self.previousPcid,
+        )
+
+
+class ProvisioningCertificateData(ProvisioningCertificate):
+    """What the pool knows of a car."""
+
+    rootIssuerDistinguishedName: str
+    rootIssuerSerialNumber: str = Field(description="Lower-case hex without separators.")
+    rootAuthorityKeyIdentifier: str = Field(description="Hex with `:` between the bytes.")
+    fingerprint: str = Field(description="SHA-256 of the car's certificate, hex.")
+
+    @classmethod
+    def of(cls, entry: Provisioning) -> "ProvisioningCertificateData":
+        """Describe an entry of the pool."""
+        chain = entry.chain
+        return cls(
+            vehicleCertificate=chain.vehicle,
+            subCA2Certificate=chain.sub_ca2,
+            subCA1Certificate=chain.sub_ca1,
+            v2gRootAuthorityKeyIdentifiers=[_colons(key_id) for key_id in chain.v2g_root_key_ids],
+            previousPcid=chain.previous_pcid,
+            rootIssuerDistinguishedName=entry.root_name,
+            rootIssuerSerialNumber=f"{entry.root_serial:x}",
+            rootAuthorityKeyIdentifier=_colons(entry.root_key_id),
+            fingerprint=fingerprint_sha256(chain.vehicle),
+        )
+
+
+class ProvisioningAnswer(Body):
+    """The answer to a mobility operator."""
+
+    OEMMessage: ProvisioningCertificateData
+
+
+def _colons(data: bytes) -> str:
+    return data.hex(":")
+
+
+def router(pool: ProvisioningPool) -> APIRouter:
+    """Return the routes of this role."""
+    routes = APIRouter(prefix="/v1/oem/provCerts", tags=["PCP: provisioning certificate pool"])
+
+    @routes.put(
+        "",
+        summary="Publish a car's provisioning certificate",
+        responses=refusals(Code.CHAIN, Code.CHAIN_EXPIRED, Code.NAMESPACE),
+    )
+    async def put(body: ProvisioningCertificate) -> ProvisioningCertificateData:
+        """Register the certificate under the PCID in its subject. The chain must end at an OEM root.
+
+        Sending the same again changes nothing. A certificate with another key replaces the old one and
+        deletes the contracts that were sealed for it.
+        """
+        return ProvisioningCertificateData.of(await pool.put(body.chain()))
+
+    @routes.get(
+        "/lookupVehicle/{pcid}",
+        summary="Ask whether a car is known",
+        responses=refusals(Code.UNKNOWN_PCID),
+        response_description="The car is known; no content.",
+    )
+    async def lookup(pcid: PcidPath) -> None:
+        """Say whether a provisioning certificate is registered for this PCID."""
+        await pool.get(pcid)
+
+    @routes.get(
+        "/{pcid}", summary="Get a car's provisioning certificate", responses=refusals(Code.UNKNOWN_PCID)
+    )
+    async def get(pcid: PcidPath) -> ProvisioningAnswer:
+        """Return the registered chain, for a mobility operator that wants to make a contract for the car."""
+        return ProvisioningAnswer(OEMMessage=ProvisioningCertificateData.of(await pool.get(pcid)))
+
+    @routes.delete("/{pcid}", summary="Withdraw a car", responses=refusals(Code.UNKNOWN_PCID))
+    async def delete(pcid: PcidPath) -> None:
+        """Remove the certificate and every contract that was made for the car."""
+        await pool.delete(pcid)
+
+    return routes

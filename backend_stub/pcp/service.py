@@ -1,0 +1,76 @@
+"""The provisioning certificate pool at work."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from backend_stub.certificates import chain_refusal, key_fingerprint, subject_key_id
+from backend_stub.database import Database
+from backend_stub.errors import Code, MarketError
+from backend_stub.pcp import store
+from backend_stub.pcp.interface import Provisioning, ProvisioningChain, ProvisioningFollower
+from backend_stub.rcp.interface import RootCertificatePool, RootType
+from pki.chain import public_key, validate
+from pki.errors import CertificateError
+from pki.names import common_name
+from pki.profiles import OEM_PROVISIONING
+from v2g.identifiers import IdentifierError, Pcid
+
+
+class CertificatePool:
+    """Validates what enters and tells the contract pools when a car's key changes."""
+
+    def __init__(self, database: Database, roots: RootCertificatePool, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._roots = roots
+        self._now = now
+        self._followers: list[ProvisioningFollower] = []
+
+    def attach(self, follower: ProvisioningFollower) -> None:
+        """Tell ``follower`` about changes from now on."""
+        self._followers.append(follower)
+
+    async def put(self, chain: ProvisioningChain) -> Provisioning:
+        """See :class:`~backend_stub.pcp.interface.ProvisioningPool`."""
+        now = self._now()
+        roots = [root.certificate for root in await self._roots.roots(RootType.OEM)]
+        try:
+            path = validate(chain.vehicle, chain.sub_cas, roots, at=now, profile=OEM_PROVISIONING)
+            pcid = str(Pcid.parse(common_name(chain.vehicle)))
+        except CertificateError as error:
+            raise chain_refusal(error, "provisioning certificate") from error
+        except IdentifierError as error:
+            raise MarketError(Code.CHAIN, f"provisioning certificate: common name: {error}") from error
+        root = path[-1]
+        entry = Provisioning(
+            pcid=pcid,
+            chain=chain,
+            key_fingerprint=key_fingerprint(public_key(chain.vehicle)),
+            root_name=root.subject.rfc4514_string(),
+            root_serial=root.serial_number,
+            root_key_id=subject_key_id(root),
+        )
+        await self._database.write(lambda connection: store.put(connection, entry, now))
+        # After the commit, and also when nothing changed: repeating a PUT that was cut off here finishes it.
+        for follower in self._followers:
+            await follower.provisioning_changed(pcid, entry.key_fingerprint)
+        return entry
+
+    async def find(self, pcid: str) -> Provisioning | None:
+        """See :class:`~backend_stub.pcp.interface.ProvisioningPool`."""
+        return await self._database.read(lambda connection: store.find(connection, pcid))
+
+    async def get(self, pcid: str) -> Provisioning:
+        """See :class:`~backend_stub.pcp.interface.ProvisioningPool`."""
+        entry = await self.find(pcid)
+        if entry is None:
+            raise MarketError(Code.UNKNOWN_PCID, f"no provisioning certificate for PCID {pcid}")
+        return entry
+
+    async def delete(self, pcid: str) -> None:
+        """See :class:`~backend_stub.pcp.interface.ProvisioningPool`."""
+        if await self.find(pcid) is None:
+            raise MarketError(Code.UNKNOWN_PCID, f"no provisioning certificate for PCID {pcid}")
+        # Contracts first: cut off here, the call can be repeated.
+        for follower in self._followers:
+            await follower.provisioning_changed(pcid, None)
+        await self._database.write(lambda connection: store.delete(connection, pcid))

@@ -1,0 +1,76 @@
+"""The table of the provisioning certificate pool."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from backend_stub.certificates import der, stored
+from backend_stub.database import UtcDateTime, put_row
+from backend_stub.pcp.interface import Provisioning, ProvisioningChain
+
+SCHEMA = sa.MetaData()
+
+_cars = sa.Table(
+    "pcp_provisioning",
+    SCHEMA,
+    sa.Column("pcid", sa.String(18), primary_key=True),
+    sa.Column("certificate", sa.LargeBinary, nullable=False),
+    sa.Column("sub_ca1", sa.LargeBinary, nullable=False),
+    sa.Column("sub_ca2", sa.LargeBinary),
+    sa.Column("key_fingerprint", sa.String(64), nullable=False),
+    sa.Column("v2g_root_key_ids", sa.Text, nullable=False),
+    sa.Column("previous_pcid", sa.String(18)),
+    sa.Column("root_name", sa.Text, nullable=False),
+    sa.Column("root_serial", sa.String(40), nullable=False),
+    sa.Column("root_key_id", sa.LargeBinary, nullable=False),
+    sa.Column("registered_at", UtcDateTime, nullable=False),
+)
+
+_BY_PCID = sa.select(_cars).where(_cars.c.pcid == sa.bindparam("pcid"))
+
+
+def put(connection: sa.Connection, entry: Provisioning, now: datetime) -> None:
+    """Insert or replace the entry of one car."""
+    chain = entry.chain
+    row: dict[str, Any] = {
+        "certificate": der(chain.vehicle),
+        "sub_ca1": der(chain.sub_ca1),
+        "sub_ca2": None if chain.sub_ca2 is None else der(chain.sub_ca2),
+        "key_fingerprint": entry.key_fingerprint,
+        "v2g_root_key_ids": json.dumps([key_id.hex() for key_id in chain.v2g_root_key_ids]),
+        "previous_pcid": chain.previous_pcid,
+        "root_name": entry.root_name,
+        "root_serial": f"{entry.root_serial:x}",
+        "root_key_id": entry.root_key_id,
+        "registered_at": now,
+    }
+    put_row(connection, _cars, {"pcid": entry.pcid}, row)
+
+
+def find(connection: sa.Connection, pcid: str) -> Provisioning | None:
+    """Return the entry of one car."""
+    row = connection.execute(_BY_PCID, {"pcid": pcid}).first()
+    if row is None:
+        return None
+    chain = ProvisioningChain(
+        vehicle=stored(row.certificate),
+        sub_ca1=stored(row.sub_ca1),
+        sub_ca2=None if row.sub_ca2 is None else stored(row.sub_ca2),
+        v2g_root_key_ids=tuple(bytes.fromhex(key_id) for key_id in json.loads(row.v2g_root_key_ids)),
+        previous_pcid=row.previous_pcid,
+    )
+    return Provisioning(
+        pcid=row.pcid,
+        chain=chain,
+        key_fingerprint=row.key_fingerprint,
+        root_name=row.root_name,
+        root_serial=int(row.root_serial, 16),
+        root_key_id=row.root_key_id,
+    )
+
+
+def delete(connection: sa.Connection, pcid: str) -> bool:
+    """Remove one car; say whether it was there."""
+    return connection.execute(_cars.delete().where(_cars.c.pcid == pcid)).rowcount > 0

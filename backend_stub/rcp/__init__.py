@@ -1,0 +1,1 @@
+"""The root certificate pool: which trust anchors the market knows."""

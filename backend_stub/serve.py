@@ -1,0 +1,170 @@
+"""``backend-stub serve``: the market as one HTTP process."""
+
+import asyncio
+import json
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import uvicorn
+
+import exi
+from backend_stub import logs
+from backend_stub.database import Database
+from backend_stub.errors import AddressError
+from backend_stub.market import load_hierarchy, open_market
+from backend_stub.web.app import create_app
+from pki.entropy import SystemEntropy
+from v2g.net.clock import SystemClock
+from v2g.trace import JsonlSink, NullSink, Tracer
+
+_BACKLOG = 512
+_MAX_CONCURRENCY = 256
+"""Requests in progress beyond which the server answers 503 at once instead of queueing."""
+
+_KEEP_ALIVE_S = 75
+_DRAIN_S = 5
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The command line of ``serve``."""
+
+    pki: Path
+    database: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    trace: Path | None = None
+    json: bool = False
+    verbose: bool = False
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises PkiFolderError, DatabaseError, AddressError or OSError (trace file) before the first request.
+    """
+    logs.configure(logging.INFO if settings.verbose else logging.WARNING)
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    clock = SystemClock()
+    hierarchy = load_hierarchy(settings.pki, now=clock.now())
+    listener = _listen(settings.host, settings.port)
+    sink = JsonlSink(settings.trace) if settings.trace else NullSink()
+    tracer = Tracer("backend", sink, clock.now)
+    database = Database(settings.database)
+    try:
+        market = await open_market(hierarchy, database, now=clock.now, entropy=SystemEntropy(), tracer=tracer)
+        app = create_app(market, tracer=tracer, monotonic=clock.monotonic)
+        config = uvicorn.Config(
+            app,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=_BACKLOG,
+            limit_concurrency=_MAX_CONCURRENCY,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_DRAIN_S,
+        )
+        server = _Server(config, _Ready(settings, _url(listener), tracer))
+        await server.serve(sockets=[listener])
+        tracer.event("process.ended", exit_code=0, peak_rss_bytes=_peak_rss_bytes())
+    finally:
+        listener.close()
+        database.close()
+        sink.close()
+
+
+class _Ready:
+    """Tells whoever waits for it that requests are taken now, and where."""
+
+    def __init__(self, settings: Settings, url: str, tracer: Tracer) -> None:
+        self._settings = settings
+        self._url = url
+        self._tracer = tracer
+
+    def announce(self) -> None:
+        """Print the ready line and write the trace event."""
+        self._tracer.event(
+            "process.ready",
+            pid=os.getpid(),
+            version=version("pnclab"),
+            exi_engine=exi.engine_name(),
+            address=self._url,
+        )
+        if self._settings.json:
+            line = json.dumps({"ready": True, "address": self._url, "pid": os.getpid()})
+        else:
+            line = (
+                f"market ready at {self._url} (database {self._settings.database}, API at {self._url}/docs)"
+            )
+        print(line, flush=True)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which ends with exit code 0 on SIGINT and SIGTERM and says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, ready: _Ready) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._ready.announce()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # uvicorn would raise the signal again after a clean end, and the process would die of it.
+        loop = asyncio.get_running_loop()
+        for number in _STOP_SIGNALS:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in _STOP_SIGNALS:
+                loop.remove_signal_handler(number)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; raises AddressError naming host and port."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, OverflowError) as error:
+        raise AddressError(f"{host}:{port}", str(error)) from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise AddressError(f"{host}:{port}", error.strerror or str(error)) from error
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _peak_rss_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,90 @@
+"""Errors over HTTP, in the shape that OPCP gives them: ``{errorMessages: [...], traceId}``."""
+
+# ruff: noqa: N815 - fields are spelled as on the wire
+
+import logging
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from backend_stub.errors import Code, MarketError
+
+TRACE_ID: ContextVar[str] = ContextVar("trace_id", default="-")
+"""The trace id of the request being handled; log lines and error answers carry it."""
+
+_MAX_MESSAGES = 20
+_MAX_MESSAGE_LENGTH = 500
+
+_log = logging.getLogger(__name__)
+
+
+class ErrorAnswer(BaseModel):
+    """The body of every answer that is not a success."""
+
+    errorMessages: list[str] = Field(
+        description="What is wrong; each message starts with a stable code in brackets.",
+        examples=[["[NO_CONTRACT] no default contract for PCID PNC4XF0EJ21CJ6T2S"]],
+    )
+    traceId: str = Field(
+        description="Finds this request in log and trace.", examples=["c0ffee00-1234-4abc-8def-0123456789ab"]
+    )
+
+
+def refusals(*codes: Code) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI ``responses`` for a call that refuses with these codes."""
+    texts: dict[int, list[str]] = {}
+    for code in (*codes, Code.REQUEST, Code.TOO_LARGE, Code.SLOW, Code.STORE):
+        texts.setdefault(int(code.status), []).append(f"`[{code}]` {code.meaning}")
+    return {
+        status: {"model": ErrorAnswer, "description": "; ".join(dict.fromkeys(lines))}
+        for status, lines in sorted(texts.items())
+    }
+
+
+def error_response(
+    status: int, messages: Iterable[str], headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """Return an error answer. Lone surrogates, which JSON admits and UTF-8 does not, are written out."""
+    texts = [
+        message[:_MAX_MESSAGE_LENGTH].encode("utf-8", "backslashreplace").decode("utf-8")
+        for message in list(messages)[:_MAX_MESSAGES]
+    ]
+    body = {"errorMessages": texts, "traceId": TRACE_ID.get()}
+    return JSONResponse(body, status_code=status, headers=dict(headers) if headers else None)
+
+
+def refuse(error: MarketError) -> JSONResponse:
+    """Return the answer for a refusal."""
+    return error_response(int(error.code.status), [str(error)])
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Give every error that a handler may raise OPCP's shape."""
+
+    @app.exception_handler(MarketError)
+    async def _market_error(request: Request, error: MarketError) -> JSONResponse:
+        request.state.reason = str(error.code)
+        _log.info("refused %s: %s", request.url.path, error)
+        return refuse(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
+        request.state.reason = str(Code.REQUEST)
+        messages = [
+            f"[{Code.REQUEST}] {'.'.join(str(step) for step in item['loc'])}: {item['msg']}"
+            for item in error.errors()
+        ]
+        return error_response(Code.REQUEST.status, messages)
+
+    @app.exception_handler(HTTPException)
+    async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
+        code = Code.UNKNOWN if error.status_code == HTTPStatus.NOT_FOUND else Code.REQUEST
+        request.state.reason = str(code)
+        return error_response(error.status_code, [f"[{code}] {error.detail}"], error.headers)

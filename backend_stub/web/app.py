@@ -1,0 +1,41 @@
+"""The HTTP application: the doors of all roles, behind one envelope."""
+
+from collections.abc import Callable
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from backend_stub.ccp import routes as ccp_routes
+from backend_stub.cps import routes as cps_routes
+from backend_stub.market import Market
+from backend_stub.msp import routes as msp_routes
+from backend_stub.oem import routes as oem_routes
+from backend_stub.pcp import routes as pcp_routes
+from backend_stub.rcp import routes as rcp_routes
+from backend_stub.web import overview
+from backend_stub.web.answers import install_error_handlers
+from backend_stub.web.envelope import Envelope
+from v2g.trace import Tracer
+
+_DESCRIPTION = """\
+The Plug & Charge contract market behind a charger, for the laboratory. The doors under `/v1` and `/cps` have the
+shape of OPCP 1.0; `/oem`, `/msp` and `/market` are ours.
+
+Errors come as `{errorMessages, traceId}`. Each message starts with a stable code in brackets; the same `traceId`
+stands in the answer's `X-Trace-Id` header, the log and the trace. There is no authentication: keep it on loopback.
+"""
+
+
+def create_app(market: Market, *, tracer: Tracer, monotonic: Callable[[], float]) -> FastAPI:
+    """Return the application for ``market``. It starts nothing and owns nothing."""
+    app = FastAPI(title="PnC Lab market", description=_DESCRIPTION, version=version("pnclab"))
+    app.include_router(ccp_routes.router(market.ccp, market.rcp))
+    app.include_router(cps_routes.router(market.cps))
+    app.include_router(pcp_routes.router(market.pcp))
+    app.include_router(rcp_routes.router(market.rcp))
+    app.include_router(oem_routes.router(market.oem))
+    app.include_router(msp_routes.router(market.msp))
+    app.include_router(overview.router(market))
+    install_error_handlers(app)
+    app.add_middleware(Envelope, tracer=tracer, monotonic=monotonic)
+    return app

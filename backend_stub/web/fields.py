@@ -1,0 +1,139 @@
+"""Field types of the HTTP bodies: bytes and certificates as base64, so that handlers see values, not text."""
+
+import base64
+import binascii
+from typing import Annotated, Any
+
+from cryptography import x509
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, PlainValidator, WithJsonSchema
+
+import exi
+from backend_stub.certificates import der
+from backend_stub.errors import Code, MarketError
+from pki.chain import parse
+from pki.errors import CertificateError
+from v2g.identifiers import Emaid, IdentifierError, Pcid
+from v2g.messages import iso2
+from v2g.messages.iso2 import NAMESPACE
+
+
+class Body(BaseModel):
+    """Base of the request and answer models. Fields carry OPCP's spelling; unknown fields are ignored."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, frozen=True)
+
+
+def decode_base64(value: Any) -> bytes:
+    """Return the bytes behind a base64 string (bytes pass through); raises ValueError, as pydantic wants it."""
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("should be a base64 string")  # noqa: TRY004 - pydantic reports ValueError only
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("not base64") from None
+
+
+def _certificate(value: Any) -> x509.Certificate:
+    if isinstance(value, x509.Certificate):
+        return value
+    try:
+        return parse(decode_base64(value))
+    except CertificateError as error:
+        raise ValueError(f"not a certificate: {error.detail}") from None
+
+
+def _message(value: Any) -> iso2.V2G_Message:
+    if isinstance(value, iso2.V2G_Message):
+        return value
+    try:
+        message = exi.from_xml(decode_base64(value).decode("utf-8"), iso2.SCHEMA)
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8") from None
+    except exi.ExiError as error:
+        raise ValueError(f"not a message: {error}") from None
+    if not isinstance(message, iso2.V2G_Message):
+        raise ValueError(f"a {type(message).__name__}, expected a V2G_Message")  # noqa: TRY004 - see above
+    return message
+
+
+def _pcid(value: str) -> str:
+    try:
+        return str(Pcid.parse(value))
+    except IdentifierError as error:
+        raise ValueError(error.reason) from None
+
+
+def _emaid(value: str) -> str:
+    try:
+        return Emaid.normalise(value)
+    except IdentifierError as error:
+        raise ValueError(error.reason) from None
+
+
+def _iso2_namespace(value: str) -> str:
+    if value != NAMESPACE:
+        # Not a ValueError: this refusal has a code of its own.
+        raise MarketError(Code.NAMESPACE, f"this market serves {NAMESPACE} only")
+    return value
+
+
+def encode(data: bytes) -> str:
+    """Return ``data`` as it stands in an answer."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def encode_certificate(certificate: x509.Certificate) -> str:
+    """Return a certificate as base64 of its DER bytes."""
+    return encode(der(certificate))
+
+
+Base64Bytes = Annotated[
+    bytes,
+    PlainValidator(decode_base64),
+    PlainSerializer(encode, return_type=str),
+    WithJsonSchema({"type": "string", "format": "byte"}),
+]
+"""Bytes, on the wire in base64 without line breaks."""
+
+CertificateField = Annotated[
+    x509.Certificate,
+    PlainValidator(_certificate),
+    PlainSerializer(encode_certificate, return_type=str),
+    WithJsonSchema({"type": "string", "format": "byte", "description": "A DER certificate in base64."}),
+]
+"""An X.509 certificate, on the wire in base64 of its DER bytes."""
+
+XmlField = Annotated[
+    iso2.V2G_Message,
+    PlainValidator(_message),
+    PlainSerializer(lambda message: encode(exi.to_xml(message, iso2.SCHEMA).encode()), return_type=str),
+    WithJsonSchema({"type": "string", "format": "byte"}),
+]
+"""A V2G_Message, on the wire as XML in base64."""
+
+PcidField = Annotated[
+    str,
+    AfterValidator(_pcid),
+    WithJsonSchema({"type": "string", "pattern": "^[a-zA-Z0-9]{17,18}$", "examples": ["PNC4XF0EJ21CJ6T2S"]}),
+]
+"""A PCID; handlers see the normal form."""
+
+EmaidField = Annotated[
+    str,
+    AfterValidator(_emaid),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^[A-Za-z]{2}[-]?\w{3}[-]?\w{9}[-]?(\w{1})?$",
+            "examples": ["DEPNC1A2B3C4D5X"],
+        }
+    ),
+]
+"""An eMAID; handlers see the 15-character normal form."""
+
+Iso2Namespace = Annotated[
+    str, AfterValidator(_iso2_namespace), WithJsonSchema({"type": "string", "const": NAMESPACE})
+]
+"""``xsdMsgDefNamespace``; any other namespace is refused with a code of its own."""
