@@ -20,17 +20,18 @@ _INTEGER_TEXT: Final = re.compile(r"[+-]?[0-9]{1,1300}")
 class ValueCodec:
     """Reads and writes the simple values of one message set."""
 
-    __slots__ = ("_codes", "_enumerations", "_rows")
+    __slots__ = ("_codes", "_enumerations", "_groups", "_rows")
 
     def __init__(self, tables: Tables) -> None:
         rows = tables.datatypes
         self._rows = [rows[start : start + DATATYPE] for start in range(0, len(rows), DATATYPE)]
+        self._groups = [_groups(*row[2:5]) for row in self._rows]
         self._enumerations = tables.enumerations
         self._codes = [{member: code for code, member in enumerate(e)} for e in tables.enumerations]
 
     def read(self, reader: BitReader, datatype: int) -> Any:
         """Read one value and check its facets. Raises ExiError."""
-        representation, width, flags, minimum, maximum, _, _, enumeration = self._rows[datatype]
+        representation, width, _, minimum, maximum, _, _, enumeration = self._rows[datatype]
         start = reader.position
         value: Any
         match representation:
@@ -46,10 +47,10 @@ class ValueCodec:
             case Representation.OFFSET:
                 value = reader.bits(width) + minimum
             case Representation.UNSIGNED:
-                value = reader.unsigned(_groups(flags, minimum, maximum))
+                value = reader.unsigned(self._groups[datatype])
             case Representation.SIGNED:
                 negative = reader.bits(1)
-                value = reader.unsigned(_groups(flags, minimum, maximum))
+                value = reader.unsigned(self._groups[datatype])
                 value = -value - 1 if negative else value
             case Representation.STRING:
                 return self._read_string(reader, datatype)
@@ -185,19 +186,13 @@ class ValueCodec:
 
     def check_range(self, value: int, datatype: int, start: int | None) -> None:
         """Raise ExiError for an integer outside its facets."""
-        _, _, flags, minimum, maximum, *_ = self._rows[datatype]
-        if flags & HAS_MINIMUM and value < minimum:
-            raise ExiError(
-                f"{value:#x} is below the minimum {minimum}"
-                if value.bit_length() > 64
-                else f"{value} is below the minimum {minimum}",
-                "",
-                start,
-            )
-        if flags & HAS_MAXIMUM and value > maximum:
-            raise ExiError(f"{value} is above the maximum {maximum}", "", start)
         if value.bit_length() > MAX_INTEGER_BITS:
             raise ExiError(f"an integer longer than {MAX_INTEGER_BITS} bits", "", start)
+        _, _, flags, minimum, maximum, *_ = self._rows[datatype]
+        if flags & HAS_MINIMUM and value < minimum:
+            raise ExiError(f"{value} is below the minimum {minimum}", "", start)
+        if flags & HAS_MAXIMUM and value > maximum:
+            raise ExiError(f"{value} is above the maximum {maximum}", "", start)
 
     def check_length(self, length: int, datatype: int, start: int | None) -> None:
         """Raise ExiError for a string or binary that is too short or too long."""
@@ -217,7 +212,7 @@ class ValueCodec:
 
 
 def _groups(flags: int, minimum: int, maximum: int) -> int:
-    """Return how many 7-bit groups an integer of a bounded type may have."""
-    if flags == HAS_MINIMUM | HAS_MAXIMUM or (flags & HAS_MAXIMUM and minimum >= 0):
+    """Return how many 7-bit groups an integer may have: those of 64 bits, more where its bounds are wider."""
+    if flags == HAS_MINIMUM | HAS_MAXIMUM:
         return max(10, (max(maximum.bit_length(), minimum.bit_length()) + 6) // 7)
     return MAX_INTEGER_GROUPS

@@ -8,7 +8,7 @@ from exi.encoder import Encoder
 from exi.errors import ExiError
 from exi.schema import Item, MessageSet, XsdType
 from exi.tables import tables_of
-from exi.walk import EV_ATTRIBUTE, EV_END, EV_START, EV_START_ANY, EV_TEXT, numbered
+from exi.walk import EV_ATTRIBUTE, EV_END, EV_START, EV_START_ANY, EV_TEXT, MAX_DEPTH, numbered
 from exi.xmltree import Node, QName, is_ignorable, parse, serialize
 
 _WHITE = " \t\r\n"
@@ -70,18 +70,20 @@ class Translator(Encoder):
         except ExiError as error:
             raise error.within(self.local(element)) from None
 
-    def _write_element(self, element: int, value: Any) -> Node:
+    def _write_element(self, element: int, value: Any, depth: int = 0) -> Node:
         kind = self.elements[element][2]
+        if depth > MAX_DEPTH:
+            raise ExiError(f"elements nest deeper than {MAX_DEPTH}")
         node = Node(self.name(element))
         if kind < 0:
             node.content += filter(None, [self.values.format(value, -1 - kind)])
         else:
             if type(value) is not self.types[kind][1]:
                 raise ExiError(f"{type(value).__name__} where {self.types[kind][1].__name__} belongs")
-            self._write_type(node, kind, value)
+            self._write_type(node, kind, value, depth)
         return node
 
-    def _write_type(self, node: Node, kind: int, value: XsdType) -> None:
+    def _write_type(self, node: Node, kind: int, value: XsdType, depth: int) -> None:
         state, _, names, modes, order, _ = self.types[kind]
         count = 0
         for field in order:
@@ -104,7 +106,7 @@ class Translator(Encoder):
                     element = subject if event == EV_START else self.wildcard_element(kind, subject, item)
                     content = item.value if isinstance(item, Item) else item
                     try:
-                        node.content.append(self._write_element(element, content))
+                        node.content.append(self._write_element(element, content, depth + 1))
                     except ExiError as error:
                         step = numbered(self.name(element), items, number) if many else self.local(element)
                         raise error.within(step) from None
