@@ -19,6 +19,7 @@ FAILURE_KINDS = frozenset(
         "timer.expired",
         "signature.failed",
         "certificate.rejected",
+        "contract.refused",
         "backend.failed",
         "error",
     }

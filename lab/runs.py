@@ -51,12 +51,13 @@ def build(trace: Trace) -> Run:
         for connection in _connections(events)
     ]
     market = [event for event in trace.events if event.role == MARKET]
+    calls = [hop for connection in chargers for hop in _hops(connection, market)]
     told: list[Session] = []
     for (role, process), events in by_process.items():
         if role == CAR:
-            told += [_session(CAR, process, part, chargers, market) for part in _car_sessions(events)]
+            told += [_session(CAR, process, part, chargers, market, calls) for part in _car_sessions(events)]
     told += [
-        _session(CHARGER, connection[0].process, connection, [], market)
+        _session(CHARGER, connection[0].process, connection, [], market, calls)
         for connection in chargers
         if any(event.kind.startswith("message.") for event in connection)
     ]
@@ -91,25 +92,29 @@ def _process(role: str, name: str, events: Sequence[Event]) -> Process:
 
 
 def _car_sessions(events: Sequence[Event]) -> list[list[Event]]:
-    """Return the events of one car process, one list a session."""
+    """Return the events of one car process, one list a session.
+
+    A session begins with the search for a charger or the connection to it, and goes on until the next one.
+    """
     parts: list[list[Event]] = []
     over = True
     for event in events:
         if event.kind.startswith("process."):
             over = True
             continue
-        begins = event.kind in {"session.started", "sdp.sent", "tcp.connected"}
-        if (over and begins) or (event.kind == "session.started" and _has(parts, "message.sent")):
+        looks = event.kind in {"sdp.sent", "tcp.connected"}
+        if over or (looks and any(other.kind == "message.sent" for other in parts[-1])):
+            if not looks and event.kind in _LATE:
+                (parts[-1] if parts else []).append(event)
+                continue
             parts.append([])
-            over = False
-        if parts:
-            parts[-1].append(event)
-            over = over or event.kind == "session.ended"
-    return [part for part in parts if any(event.kind != "session.started" for event in part)]
+        parts[-1].append(event)
+        over = event.kind == "session.ended"
+    return parts
 
 
-def _has(parts: list[list[Event]], kind: str) -> bool:
-    return bool(parts) and any(event.kind == kind for event in parts[-1])
+# What may still come from a session that is over.
+_LATE = frozenset({"tcp.closed", "message.received", "message.rejected"})
 
 
 def _connections(events: Sequence[Event]) -> list[list[Event]]:
@@ -217,6 +222,8 @@ def failure_words(event: Event) -> str:
     if event.kind == "tcp.closed":
         who = "the other side" if event.text("by") == "peer" else "this side"
         return f"{who} closed the connection" + (f": {detail}" if detail else "")
+    if event.kind == "contract.refused":
+        return f"{event.text('fault') or 'refused'}: {detail or 'no detail'}"
     if event.kind == "certificate.rejected":
         subject = event.text("subject") or "certificate"
         return f"{subject}: {event.text('rule') or 'rejected'}" + (f" ({detail})" if detail else "")
@@ -252,13 +259,35 @@ def _hops(events: Sequence[Event], market: Sequence[Event]) -> list[Hop]:
 
 
 def _pool_time(hop: Hop, end: float, market: Sequence[Event]) -> float | None:
-    """Return what the backend's own trace says it needed for this call."""
-    for event in market:
-        elapsed = event.number("elapsed_s")
-        path = event.text("path")
-        if elapsed is not None and path and hop.t <= event.t <= end and hop.url.endswith(path):
-            return elapsed
-    return None
+    """Return what the backend's own trace says it needed for this call; None where several could be meant."""
+    found = [
+        event
+        for event in market
+        if event.kind == "backend.handled"
+        and hop.t <= event.t <= end
+        and hop.url.endswith(event.text("path") or "\n")
+    ]
+    return found[0].number("elapsed_s") if len(found) == 1 else None
+
+
+def _market_notes(hops: Sequence[Hop], everybody: Sequence[Hop], market: Sequence[Event]) -> list[Event]:
+    """Return what the market did during these calls, as far as no other car's call could be meant."""
+    return [
+        event
+        for event in market
+        if event.kind in _MARKET_NOTES
+        and any(_covers(hop, event.t) for hop in hops)
+        and sum(_covers(hop, event.t) for hop in everybody) == 1
+    ]
+
+
+def _covers(hop: Hop, t: float) -> bool:
+    return hop.elapsed_s is not None and hop.t <= t <= hop.t + hop.elapsed_s
+
+
+_MARKET_NOTES = frozenset(
+    {"signature.verified", "signature.failed", "signature.created", "certificate.rejected", "error"}
+)
 
 
 def _with_charger(
@@ -307,14 +336,20 @@ def _timeline(events: Sequence[Event], exchanges: Sequence[Exchange], hops: Sequ
 
 
 def _session(
-    role: str, process: str, events: list[Event], chargers: list[list[Event]], market: Sequence[Event]
+    role: str,
+    process: str,
+    events: list[Event],
+    chargers: list[list[Event]],
+    market: Sequence[Event],
+    calls: Sequence[Hop],
 ) -> Session:
     beside = _take_counterpart(events, chargers) if role == CAR else events
     exchanges = _exchanges(events, role)
     if role == CHARGER:
         exchanges = [replace(e, served=Served(e.elapsed_s, e.limit_s, e.limit_name)) for e in exchanges]
     exchanges = _with_after(_with_charger(exchanges, beside, market))
-    every = events if role == CHARGER else events + beside
+    hops = _hops(beside, market)
+    every = [*events, *(beside if role == CAR else []), *_market_notes(hops, calls, market)]
     ended = _first(reversed(events), "session.ended")
     contract = _first(reversed(events), "contract.installed", "contract.used")
     charging = _first(reversed(events), "charging")
@@ -330,14 +365,24 @@ def _session(
         role=role,
         process=process,
         session_id=next((e.session for e in reversed(events) if e.session), None),
-        timeline=tuple(_timeline(every, exchanges, _hops(beside, market))),
+        timeline=tuple(_timeline(every, exchanges, hops)),
         exchanges=tuple(exchanges),
         started_at=events[0].t,
         ended_at=events[-1].t,
         outcome=outcome,
-        reason=ended.text("reason") if ended is not None else None,
+        reason=_reason(events, role, ended, outcome),
         energy_wh=energy,
         emaid=contract.text("emaid") if contract is not None else None,
         installed=any(event.kind == "contract.installed" for event in events),
         tls=_first(events, "tls.established"),
     )
+
+
+def _reason(events: Sequence[Event], role: str, ended: Event | None, outcome: Outcome) -> str | None:
+    """Return why a session ended; after a failure the sentence of its error rather than the stable word."""
+    error = next(
+        (e for e in reversed(events) if e.kind == "error" and e.role == role and e.text("detail")), None
+    )
+    if outcome is not Outcome.OK and error is not None:
+        return error.text("detail")
+    return ended.text("reason") if ended is not None else None

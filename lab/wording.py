@@ -68,7 +68,9 @@ def energy(watt_hours: float | None) -> str:
     """Return an energy in Wh or kWh."""
     if watt_hours is None:
         return NOTHING
-    return f"{watt_hours:.0f} Wh" if watt_hours < 1000 else f"{watt_hours / 1000:.2f} kWh"
+    if watt_hours < 1000:
+        return f"{watt_hours:.0f} Wh" if watt_hours >= 10 else f"{watt_hours:.1f} Wh"
+    return f"{watt_hours / 1000:.2f} kWh"
 
 
 def log_position(value: float, smallest: float = SMALLEST_SHARE) -> float:

@@ -7,7 +7,6 @@ phase begins, or a fold that holds further rounds of a loop.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from lab import wording
 from lab.model import CAR, CHARGER, FAILURE_KINDS, MARKET, Exchange, HopTurn, Outcome, Session, Turn
@@ -46,7 +45,7 @@ class Arrow:
     bad: bool = False
     message: int | None = None
     busy: dict[str, str] = field(default_factory=dict)
-    aside: str | None = None
+    about: str = ""
     row: str = "arrow"
 
 
@@ -103,7 +102,7 @@ def _plain_rows(session: Session, number_of: dict[tuple[int, bool], int]) -> Ite
     for entry in session.timeline:
         if isinstance(entry, Turn):
             exchange = entry.exchange
-            phase = words.PHASES.get(exchange.name)
+            phase = words.phase(exchange.name)
             charged = charged or phase is words.CHARGE
             if phase is words.PREPARE and charged:
                 phase = words.PART
@@ -165,9 +164,9 @@ def _hop(turn: HopTurn, session: Session) -> Arrow:
     hop = turn.hop
     at = turn.t - session.started_at
     if turn.outbound:
-        figures = [f"budget {wording.duration(hop.budget_s)}"] if hop.budget_s is not None else []
-        name = f"{hop.method} {urlsplit(hop.url).path or hop.url}"
-        return Arrow(CHARGER, MARKET, name, at, figures)
+        figures = [f"{wording.duration(hop.budget_s)} left"] if hop.budget_s is not None else []
+        name = f"{hop.method} {hop.url.rstrip('/').rpartition('/')[2]}"
+        return Arrow(CHARGER, MARKET, name, at, figures, about=hop.url)
     figures = [f"{wording.milliseconds(hop.elapsed_s)} ms"]
     if hop.size is not None:
         figures.insert(0, f"{hop.size:,} B")
@@ -188,6 +187,8 @@ def _event(event: Event, session: Session) -> Arrow | Note | None:
         return arrow
     if event.kind in FAILURE_KINDS:
         return _trouble(event, at)
+    if event.kind == "contract.used" and event.role == CAR and session.installed:
+        return None  # it was installed a moment ago; the note about that is enough
     note = _NOTES.get(event.kind)
     if note is None:
         # A kind this page does not know is shown as it is rather than hidden.
@@ -210,7 +211,8 @@ _TROUBLE = {
     "timer.expired": "Timer ran out",
     "signature.failed": "Signature is wrong",
     "certificate.rejected": "Certificate rejected",
-    "backend.failed": "No answer from the backend",
+    "contract.refused": "Contract refused",
+    "backend.failed": "The backend is of no help",
     "error": "Error",
 }
 
@@ -229,7 +231,7 @@ Words = tuple[str, str, str, str]
 
 def _references(event: Event) -> str:
     value = event.fields.get("references")
-    names = [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
+    names = [name.lstrip("#") for name in value if isinstance(name, str)] if isinstance(value, list) else []
     return f"over {', '.join(names)}" if names else ""
 
 
@@ -248,6 +250,8 @@ def _installed(event: Event) -> Words:
 
 
 def _used(event: Event) -> Words:
+    if event.role != CAR:
+        return "Contract accepted", event.text("emaid") or "", "key", "good"
     return "Uses the contract it owns", event.text("emaid") or "", "key", "good"
 
 

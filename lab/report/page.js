@@ -30,18 +30,16 @@
     return box;
   };
 
-  const renderElement = (node, depth, declared) => {
+  // Prefixes are left out for the eye; the source has its own tab.
+  const renderElement = (node, depth) => {
+    const name = node.localName;
     const line = el("div", "x-line");
     line.style.setProperty("--d", depth);
-    const open = el("span", "x-tag", `<${node.nodeName}`);
+    const open = el("span", "x-tag", `<${name}`);
+    open.title = node.namespaceURI || "no namespace";
     for (const attribute of node.attributes) {
-      // Namespaces are said once, where they first appear.
-      if (attribute.name.startsWith("xmlns")) {
-        const said = `${attribute.name} ${attribute.value}`;
-        if (declared.has(said)) continue;
-        declared.add(said);
-      }
-      open.append(" ", el("span", "x-name", attribute.name), "=", el("span", "x-value", `"${attribute.value}"`));
+      if (attribute.name.startsWith("xmlns")) continue;
+      open.append(" ", el("span", "x-name", attribute.localName), "=", el("span", "x-value", `"${attribute.value}"`));
     }
     const children = [...node.childNodes].filter((child) => child.nodeType === 1 || child.nodeValue.trim());
     if (!children.length) {
@@ -52,18 +50,18 @@
     open.append(">");
     line.append(open);
     if (!node.children.length) {
-      line.append(longText(node.textContent), el("span", "x-tag", `</${node.nodeName}>`));
+      line.append(longText(node.textContent), el("span", "x-tag", `</${name}>`));
       return [line];
     }
-    const end = el("div", "x-line", el("span", "x-tag", `</${node.nodeName}>`));
+    const end = el("div", "x-line", el("span", "x-tag", `</${name}>`));
     end.style.setProperty("--d", depth);
     const inside = children.flatMap((child) => {
-      if (child.nodeType === 1) return renderElement(child, depth + 1, declared);
+      if (child.nodeType === 1) return renderElement(child, depth + 1);
       const text = el("div", "x-line", longText(child.nodeValue.trim()));
       text.style.setProperty("--d", depth + 1);
       return [text];
     });
-    if (node.localName !== "Signature") return [line, ...inside, end];
+    if (name !== "Signature") return [line, ...inside, end];
     // A signature is long and stands before the message; it opens when asked for.
     const references = node.getElementsByTagNameNS("*", "Reference").length;
     line.append(" ", el("span", "x-said", `\u2026 signature over ${references} part${references === 1 ? "" : "s"}`));
@@ -76,7 +74,7 @@
     if (parsed.querySelector("parsererror")) {
       box.append(el("pre", "", text));
     } else {
-      box.append(...renderElement(parsed.documentElement, 0, new Set()));
+      box.append(...renderElement(parsed.documentElement, 0));
     }
     return box;
   };
@@ -104,6 +102,7 @@
     if (payload && payload.certificates.length) {
       views.push(["Certificates", () => renderCertificates(payload.certificates)]);
     }
+    if (payload && payload.xml !== null) views.push(["Source", () => el("pre", "", payload.xml)]);
     const choose = (index) => {
       body.replaceChildren(views[index][1]());
       [...tabs.children].forEach((tab, position) => tab.setAttribute("aria-pressed", String(position === index)));

@@ -286,7 +286,7 @@ def _session(session: Session, messages: list[dict[str, Any]], payloads: Payload
         number=session.number,
         title=story,
         story=story,
-        verdict=_sentence(session.reason) if bad else f"Ended well: {session.reason or 'all said'}",
+        verdict=_sentence(session.reason) if bad else "Ended in order",
         bad=bad,
         emaid=session.emaid or "",
         energy=wording.energy(session.energy_wh),
@@ -328,7 +328,7 @@ def _message(
         facts.append(("Answer", exchange.failure or "none came"))
     return {
         "name": message.name,
-        "about": words.MESSAGES.get(message.name, ""),
+        "about": words.message(message.name),
         "facts": facts,
         "payload": payloads.add(message),
     }

@@ -17,8 +17,8 @@ MEET = Phase("Meet", "The car finds the charger, checks its certificate and agre
 AGREE = Phase("Agree", "A session begins; the car learns what is on offer and chooses how to pay.")
 INSTALL = Phase(
     "Install the contract",
-    "The car asks for its contract with a signed request. The charger passes it to the market, unread, "
-    "and passes the signed answer back. Only this car can open the key inside.",
+    "The car asks for its contract with a signed request. The charger takes it to the market and "
+    "brings the signed answer back. Only this car can open the key inside.",
 )
 PROVE = Phase(
     "Prove who pays", "The car shows its contract and signs the charger's challenge with the contract key."
@@ -27,8 +27,8 @@ PREPARE = Phase("Prepare", "Car and charger agree on limits and schedule, then t
 CHARGE = Phase("Charge", "The car reports in, round after round, while energy flows.")
 PART = Phase("Part", "Charging stops and both sides say goodbye.")
 
-PHASES: dict[str, Phase] = {
-    "supportedAppProtocol": MEET,
+_PHASES: dict[str, Phase] = {
+    "SupportedAppProtocol": MEET,
     "SessionSetup": AGREE,
     "ServiceDiscovery": AGREE,
     "ServiceDetail": AGREE,
@@ -48,9 +48,9 @@ PHASES: dict[str, Phase] = {
     "SessionStop": PART,
 }
 
-MESSAGES: dict[str, str] = {
-    "supportedAppProtocolReq": "The car lists the protocols it speaks, each with a number and a priority.",
-    "supportedAppProtocolRes": "The charger picks one by its number.",
+_MESSAGES: dict[str, str] = {
+    "SupportedAppProtocolReq": "The car lists the protocols it speaks, each with a number and a priority.",
+    "SupportedAppProtocolRes": "The charger picks one by its number.",
     "SessionSetupReq": "The car opens a session, or resumes one, and gives its EVCCID.",
     "SessionSetupRes": "The charger gives the session its id and says which charge point this is.",
     "ServiceDiscoveryReq": "The car asks what the charger offers.",
@@ -95,3 +95,18 @@ PLACES: dict[Place, tuple[str, str]] = {
     Place.HTTP: ("Way to the backend", "HTTP there and back"),
     Place.POOL: ("Backend", "checks the request, finds and signs the bundle"),
 }
+
+
+def phase(exchange: str) -> Phase | None:
+    """Return the phase that an exchange such as ``SessionSetup`` belongs to; None for an unknown one."""
+    return _PHASES.get(_class_name(exchange))
+
+
+def message(name: str) -> str:
+    """Return what a message such as ``SessionSetupReq`` is for; empty for an unknown one."""
+    return _MESSAGES.get(_class_name(name), "")
+
+
+def _class_name(name: str) -> str:
+    """Return a name as our classes spell it; on the wire supportedAppProtocol begins with a small letter."""
+    return name[:1].upper() + name[1:]

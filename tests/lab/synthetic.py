@@ -12,7 +12,7 @@ SESSION_ID = "5a11c0ffee000001"
 
 # name without Req/Res, request bytes, response bytes, car's milliseconds, charger's milliseconds, limits (s)
 INSTALLING: Sequence[tuple[str, int, int, float, float, float, float]] = (
-    ("supportedAppProtocol", 45, 12, 1.4, 0.6, 2, 1.5),
+    ("SupportedAppProtocol", 45, 12, 1.4, 0.6, 2, 1.5),
     ("SessionSetup", 29, 49, 1.2, 0.5, 2, 1.5),
     ("ServiceDiscovery", 21, 42, 1.1, 0.5, 2, 1.5),
     ("ServiceDetail", 22, 60, 1.3, 0.6, 5, 4.5),
@@ -82,7 +82,7 @@ class Recorder:
         """Add the four events of one message pair; ``charger_events`` happen while the charger works."""
         name, out, back, car_ms, charger_ms, car_limit, charger_limit = row
         link = (car_ms - charger_ms) / 2
-        if name == "supportedAppProtocol" and code == "OK":
+        if name == "SupportedAppProtocol" and code == "OK":
             code = "OK_SuccessfulNegotiation"
         self.message("evcc", "sent", f"{name}Req", out, 0.4)
         self.message("secc", "received", f"{name}Req", out, link)
