@@ -5,8 +5,10 @@ order, as in TCP. A *fault* is a function that sees each piece on its way and de
 """
 
 import asyncio
+import functools
 import itertools
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv6Address
@@ -161,6 +163,7 @@ class SimulatedStream:
         self._silenced = False
         self._sent = 0
         self._latest = 0.0
+        self._under_way: deque[Callable[[], None]] = deque()
 
     @property
     def tls(self) -> TlsInfo | None:
@@ -226,7 +229,12 @@ class SimulatedStream:
         """Call on the other side after the delay, never before what was sent earlier."""
         loop = asyncio.get_running_loop()
         self._latest = max(self._latest, loop.time() + self._network.delay_s + delay_s)
-        loop.call_at(self._latest, call, *arguments)
+        # Timers of the same instant fire in any order, so each takes what has waited longest.
+        self._under_way.append(functools.partial(call, *arguments))
+        loop.call_at(self._latest, self._arrive)
+
+    def _arrive(self) -> None:
+        self._under_way.popleft()()
 
     # What arrives from the other end.
 
