@@ -1,0 +1,610 @@
+"""DIN SPEC 70121 messages: the schema urn:din:70121:2012:MsgDataTypes."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from exi.schema import (
+    BASE64,
+    BOOLEAN,
+    BYTE,
+    HEX,
+    IDREF,
+    INT,
+    LONG,
+    SHORT,
+    STRING,
+    UNSIGNED_BYTE,
+    UNSIGNED_INT,
+    UNSIGNED_SHORT,
+    Attribute,
+    Element,
+    GlobalElement,
+    XsdType,
+)
+
+NAMESPACE = "urn:din:70121:2012:MsgDataTypes"
+PREFIX = "v2gci_t"
+
+# The names of all types that the schema names; string tables start with them.
+TYPES = (
+    "AC_EVChargeParameterType AC_EVSEChargeParameterType AC_EVSEStatusType CertificateChainType "
+    "ChargingProfileType ConsumptionCostType CostType DC_EVChargeParameterType DC_EVErrorCodeType "
+    "DC_EVPowerDeliveryParameterType DC_EVSEChargeParameterType DC_EVSEStatusCodeType DC_EVSEStatusType "
+    "DC_EVStatusType EVChargeParameterType EVPowerDeliveryParameterType EVRequestedEnergyTransferType "
+    "EVSEChargeParameterType EVSENotificationType EVSEProcessingType EVSEStatusType "
+    "EVSESupportedEnergyTransferType EVStatusType EntryType IntervalType ListOfRootCertificateIDsType "
+    "MeterInfoType NotificationType PMaxScheduleEntryType PMaxScheduleType PMaxType ParameterSetType "
+    "ParameterType PaymentOptionsType PhysicalValueType ProfileEntryType RelativeTimeIntervalType "
+    "SAIDType SAScheduleListType SAScheduleTupleType SASchedulesType SalesTariffEntryType SalesTariffType "
+    "SelectedServiceListType SelectedServiceType ServiceChargeType ServiceParameterListType "
+    "ServiceTagListType ServiceTagType ServiceType SubCertificatesType certificateType contractIDType "
+    "costKindType dHParamsType evccIDType evseIDType faultCodeType faultMsgType genChallengeType "
+    "isolationLevelType meterIDType meterStatusType paymentOptionType percentValueType privateKeyType "
+    "responseCodeType rootCertificateIDType serviceCategoryType serviceIDType serviceNameType "
+    "serviceScopeType sessionIDType sigMeterReadingType tariffDescriptionType unitMultiplierType "
+    "unitSymbolType valueType"
+)
+
+SERVICE_ID = UNSIGNED_SHORT
+SERVICE_NAME = STRING.restrict(max_length=32)
+
+
+class ServiceCategory(StrEnum):
+    """Values of ``serviceCategoryType``, in the order that gives their codes."""
+
+    EVCharging = "EVCharging"
+    Internet = "Internet"
+    ContractCertificate = "ContractCertificate"
+    OtherCustom = "OtherCustom"
+
+
+SERVICE_SCOPE = STRING.restrict(max_length=32)
+
+
+class ServiceTag(XsdType, kw_only=True):
+    """``ServiceTagType``."""
+
+    service_id: Annotated[int, Element("ServiceID", SERVICE_ID)]
+    service_name: Annotated[str | None, Element("ServiceName", SERVICE_NAME)] = None
+    service_category: Annotated[ServiceCategory, Element("ServiceCategory")]
+    service_scope: Annotated[str | None, Element("ServiceScope", SERVICE_SCOPE)] = None
+
+
+class Service(XsdType, kw_only=True):
+    """``ServiceType``."""
+
+    service_tag: Annotated[ServiceTag, Element("ServiceTag")]
+    free_service: Annotated[bool, Element("FreeService", BOOLEAN)]
+
+
+class ServiceTagList(XsdType, kw_only=True):
+    """``ServiceTagListType``."""
+
+    service: Annotated[list[Service], Element("Service", occurs=(1, None))]
+
+
+class SelectedService(XsdType, kw_only=True):
+    """``SelectedServiceType``."""
+
+    service_id: Annotated[int, Element("ServiceID", SERVICE_ID)]
+    parameter_set_id: Annotated[int | None, Element("ParameterSetID", SHORT)] = None
+
+
+class SelectedServiceList(XsdType, kw_only=True):
+    """``SelectedServiceListType``."""
+
+    selected_service: Annotated[list[SelectedService], Element("SelectedService", occurs=(1, None))]
+
+
+class Value(StrEnum):
+    """Values of ``valueType``, in the order that gives their codes."""
+
+    bool = "bool"
+    byte = "byte"
+    short = "short"
+    int = "int"
+    physicalValue = "physicalValue"
+    string = "string"
+
+
+UNIT_MULTIPLIER = BYTE.restrict(minimum=-3, maximum=3)
+
+
+class UnitSymbol(StrEnum):
+    """Values of ``unitSymbolType``, in the order that gives their codes."""
+
+    h = "h"
+    m = "m"
+    s = "s"
+    A = "A"
+    Ah = "Ah"
+    V = "V"
+    VA = "VA"
+    W = "W"
+    W_s = "W/s"
+    Wh = "Wh"
+
+
+class PhysicalValue(XsdType, kw_only=True):
+    """``PhysicalValueType``."""
+
+    multiplier: Annotated[int, Element("Multiplier", UNIT_MULTIPLIER)]
+    unit: Annotated[UnitSymbol | None, Element("Unit")] = None
+    value: Annotated[int, Element("Value", SHORT)]
+
+
+class Parameter(XsdType, kw_only=True):
+    """``ParameterType``."""
+
+    name: Annotated[str, Attribute("Name", STRING)]
+    value_type: Annotated[Value, Attribute("ValueType")]
+    bool_value: Annotated[bool | None, Element("boolValue", BOOLEAN, choice="choice")] = None
+    byte_value: Annotated[int | None, Element("byteValue", BYTE, choice="choice")] = None
+    short_value: Annotated[int | None, Element("shortValue", SHORT, choice="choice")] = None
+    int_value: Annotated[int | None, Element("intValue", INT, choice="choice")] = None
+    physical_value: Annotated[PhysicalValue | None, Element("physicalValue", choice="choice")] = None
+    string_value: Annotated[str | None, Element("stringValue", STRING, choice="choice")] = None
+
+
+class ParameterSet(XsdType, kw_only=True):
+    """``ParameterSetType``."""
+
+    parameter_set_id: Annotated[int, Element("ParameterSetID", SHORT)]
+    parameter: Annotated[list[Parameter], Element("Parameter", occurs=(1, None))]
+
+
+class ServiceParameterList(XsdType, kw_only=True):
+    """``ServiceParameterListType``."""
+
+    parameter_set: Annotated[list[ParameterSet], Element("ParameterSet", occurs=(1, None))]
+
+
+class EVSESupportedEnergyTransfer(StrEnum):
+    """Values of ``EVSESupportedEnergyTransferType``, in the order that gives their codes."""
+
+    AC_single_phase_core = "AC_single_phase_core"
+    AC_three_phase_core = "AC_three_phase_core"
+    DC_core = "DC_core"
+    DC_extended = "DC_extended"
+    DC_combo_core = "DC_combo_core"
+    DC_dual = "DC_dual"
+    AC_core1p_DC_extended = "AC_core1p_DC_extended"
+    AC_single_DC_core = "AC_single_DC_core"
+    AC_single_phase_three_phase_core_DC_extended = "AC_single_phase_three_phase_core_DC_extended"
+    AC_core3p_DC_extended = "AC_core3p_DC_extended"
+
+
+class ServiceCharge(Service, kw_only=True):
+    """``ServiceChargeType``."""
+
+    energy_transfer_type: Annotated[EVSESupportedEnergyTransfer, Element("EnergyTransferType")]
+
+
+CERTIFICATE = BASE64.restrict(max_length=1200)
+
+
+class SubCertificates(XsdType, kw_only=True):
+    """``SubCertificatesType``."""
+
+    certificate: Annotated[list[bytes], Element("Certificate", CERTIFICATE, occurs=(1, None))]
+
+
+class CertificateChain(XsdType, kw_only=True):
+    """``CertificateChainType``."""
+
+    certificate: Annotated[bytes, Element("Certificate", CERTIFICATE)]
+    sub_certificates: Annotated[SubCertificates | None, Element("SubCertificates")] = None
+
+
+ROOT_CERTIFICATE_ID = STRING.restrict(max_length=40)
+
+
+class ListOfRootCertificateIDs(XsdType, kw_only=True):
+    """``ListOfRootCertificateIDsType``."""
+
+    root_certificate_id: Annotated[
+        list[str], Element("RootCertificateID", ROOT_CERTIFICATE_ID, occurs=(1, None))
+    ]
+
+
+METER_ID = STRING.restrict(max_length=32)
+SIG_METER_READING = BASE64.restrict(max_length=32)
+METER_STATUS = SHORT
+
+
+class MeterInfo(XsdType, kw_only=True):
+    """``MeterInfoType``."""
+
+    meter_id: Annotated[str, Element("MeterID", METER_ID)]
+    meter_reading: Annotated[PhysicalValue | None, Element("MeterReading")] = None
+    sig_meter_reading: Annotated[bytes | None, Element("SigMeterReading", SIG_METER_READING)] = None
+    meter_status: Annotated[int | None, Element("MeterStatus", METER_STATUS)] = None
+    t_meter: Annotated[int | None, Element("TMeter", LONG)] = None
+
+
+class FaultCode(StrEnum):
+    """Values of ``faultCodeType``, in the order that gives their codes."""
+
+    ParsingError = "ParsingError"
+    NoTLSRootCertificatAvailable = "NoTLSRootCertificatAvailable"
+    UnknownError = "UnknownError"
+
+
+FAULT_MSG = STRING.restrict(max_length=64)
+
+
+class Notification(XsdType, kw_only=True):
+    """``NotificationType``."""
+
+    fault_code: Annotated[FaultCode, Element("FaultCode")]
+    fault_msg: Annotated[str | None, Element("FaultMsg", FAULT_MSG)] = None
+
+
+class SASchedules(XsdType, kw_only=True):
+    """``SASchedulesType`` (abstract)."""
+
+
+SA_ID = SHORT
+
+
+class Interval(XsdType, kw_only=True):
+    """``IntervalType`` (abstract)."""
+
+
+class Entry(XsdType, kw_only=True):
+    """``EntryType`` (abstract)."""
+
+    time_interval: Annotated[Interval, Element("TimeInterval", ref=True)]
+
+
+P_MAX = SHORT
+
+
+class PMaxScheduleEntry(Entry, kw_only=True):
+    """``PMaxScheduleEntryType``."""
+
+    p_max: Annotated[int, Element("PMax", P_MAX)]
+
+
+class PMaxSchedule(XsdType, kw_only=True):
+    """``PMaxScheduleType``."""
+
+    p_max_schedule_id: Annotated[int, Element("PMaxScheduleID", SA_ID)]
+    p_max_schedule_entry: Annotated[
+        list[PMaxScheduleEntry], Element("PMaxScheduleEntry", ref=True, occurs=(1, None))
+    ]
+
+
+TARIFF_DESCRIPTION = STRING.restrict(max_length=32)
+
+
+class CostKind(StrEnum):
+    """Values of ``costKindType``, in the order that gives their codes."""
+
+    relativePricePercentage = "relativePricePercentage"
+    RenewableGenerationPercentage = "RenewableGenerationPercentage"
+    CarbonDioxideEmission = "CarbonDioxideEmission"
+
+
+class Cost(XsdType, kw_only=True):
+    """``CostType``."""
+
+    cost_kind: Annotated[CostKind, Element("costKind")]
+    amount: Annotated[int, Element("amount", UNSIGNED_INT)]
+    amount_multiplier: Annotated[int | None, Element("amountMultiplier", UNIT_MULTIPLIER)] = None
+
+
+class ConsumptionCost(XsdType, kw_only=True):
+    """``ConsumptionCostType``."""
+
+    start_value: Annotated[int, Element("startValue", UNSIGNED_INT)]
+    cost: Annotated[list[Cost], Element("Cost", occurs=(0, None))] = []
+
+
+class SalesTariffEntry(Entry, kw_only=True):
+    """``SalesTariffEntryType``."""
+
+    e_price_level: Annotated[int, Element("EPriceLevel", UNSIGNED_BYTE)]
+    consumption_cost: Annotated[list[ConsumptionCost], Element("ConsumptionCost", occurs=(0, None))] = []
+
+
+class SalesTariff(XsdType, kw_only=True):
+    """``SalesTariffType``."""
+
+    id: Annotated[str, Attribute("Id", IDREF)]
+    sales_tariff_id: Annotated[int, Element("SalesTariffID", SA_ID)]
+    sales_tariff_description: Annotated[str | None, Element("SalesTariffDescription", TARIFF_DESCRIPTION)] = (
+        None
+    )
+    num_e_price_levels: Annotated[int, Element("NumEPriceLevels", UNSIGNED_BYTE)]
+    sales_tariff_entry: Annotated[
+        list[SalesTariffEntry], Element("SalesTariffEntry", ref=True, occurs=(1, None))
+    ]
+
+
+class SAScheduleTuple(XsdType, kw_only=True):
+    """``SAScheduleTupleType``."""
+
+    sa_schedule_tuple_id: Annotated[int, Element("SAScheduleTupleID", SA_ID)]
+    p_max_schedule: Annotated[PMaxSchedule, Element("PMaxSchedule")]
+    sales_tariff: Annotated[SalesTariff | None, Element("SalesTariff")] = None
+
+
+class SAScheduleList(SASchedules, kw_only=True):
+    """``SAScheduleListType``."""
+
+    sa_schedule_tuple: Annotated[list[SAScheduleTuple], Element("SAScheduleTuple", occurs=(1, None))]
+
+
+class RelativeTimeInterval(Interval, kw_only=True):
+    """``RelativeTimeIntervalType``."""
+
+    start: Annotated[int, Element("start", UNSIGNED_INT)]
+    duration: Annotated[int | None, Element("duration", UNSIGNED_INT)] = None
+
+
+class EVSEStatus(XsdType, kw_only=True):
+    """``EVSEStatusType`` (abstract)."""
+
+
+class EVSENotification(StrEnum):
+    """Values of ``EVSENotificationType``, in the order that gives their codes."""
+
+    None_ = "None"
+    StopCharging = "StopCharging"
+    ReNegotiation = "ReNegotiation"
+
+
+class AC_EVSEStatus(EVSEStatus, kw_only=True):
+    """``AC_EVSEStatusType``."""
+
+    power_switch_closed: Annotated[bool, Element("PowerSwitchClosed", BOOLEAN)]
+    rcd: Annotated[bool, Element("RCD", BOOLEAN)]
+    notification_max_delay: Annotated[int, Element("NotificationMaxDelay", UNSIGNED_INT)]
+    evse_notification: Annotated[EVSENotification, Element("EVSENotification")]
+
+
+class EVStatus(XsdType, kw_only=True):
+    """``EVStatusType`` (abstract)."""
+
+
+class IsolationLevel(StrEnum):
+    """Values of ``isolationLevelType``, in the order that gives their codes."""
+
+    Invalid = "Invalid"
+    Valid = "Valid"
+    Warning = "Warning"
+    Fault = "Fault"
+
+
+class DC_EVSEStatusCode(StrEnum):
+    """Values of ``DC_EVSEStatusCodeType``, in the order that gives their codes."""
+
+    EVSE_NotReady = "EVSE_NotReady"
+    EVSE_Ready = "EVSE_Ready"
+    EVSE_Shutdown = "EVSE_Shutdown"
+    EVSE_UtilityInterruptEvent = "EVSE_UtilityInterruptEvent"
+    EVSE_IsolationMonitoringActive = "EVSE_IsolationMonitoringActive"
+    EVSE_EmergencyShutdown = "EVSE_EmergencyShutdown"
+    EVSE_Malfunction = "EVSE_Malfunction"
+    Reserved_8 = "Reserved_8"
+    Reserved_9 = "Reserved_9"
+    Reserved_A = "Reserved_A"
+    Reserved_B = "Reserved_B"
+    Reserved_C = "Reserved_C"
+
+
+class DC_EVSEStatus(EVSEStatus, kw_only=True):
+    """``DC_EVSEStatusType``."""
+
+    evse_isolation_status: Annotated[IsolationLevel | None, Element("EVSEIsolationStatus")] = None
+    evse_status_code: Annotated[DC_EVSEStatusCode, Element("EVSEStatusCode")]
+    notification_max_delay: Annotated[int, Element("NotificationMaxDelay", UNSIGNED_INT)]
+    evse_notification: Annotated[EVSENotification, Element("EVSENotification")]
+
+
+class DC_EVErrorCode(StrEnum):
+    """Values of ``DC_EVErrorCodeType``, in the order that gives their codes."""
+
+    NO_ERROR = "NO_ERROR"
+    FAILED_RESSTemperatureInhibit = "FAILED_RESSTemperatureInhibit"
+    FAILED_EVShiftPosition = "FAILED_EVShiftPosition"
+    FAILED_ChargerConnectorLockFault = "FAILED_ChargerConnectorLockFault"
+    FAILED_EVRESSMalfunction = "FAILED_EVRESSMalfunction"
+    FAILED_ChargingCurrentdifferential = "FAILED_ChargingCurrentdifferential"
+    FAILED_ChargingVoltageOutOfRange = "FAILED_ChargingVoltageOutOfRange"
+    Reserved_A = "Reserved_A"
+    Reserved_B = "Reserved_B"
+    Reserved_C = "Reserved_C"
+    FAILED_ChargingSystemIncompatibility = "FAILED_ChargingSystemIncompatibility"
+    NoData = "NoData"
+
+
+PERCENT_VALUE = BYTE.restrict(minimum=0, maximum=100)
+
+
+class DC_EVStatus(EVStatus, kw_only=True):
+    """``DC_EVStatusType``."""
+
+    ev_ready: Annotated[bool, Element("EVReady", BOOLEAN)]
+    ev_cabin_conditioning: Annotated[bool | None, Element("EVCabinConditioning", BOOLEAN)] = None
+    ev_ress_conditioning: Annotated[bool | None, Element("EVRESSConditioning", BOOLEAN)] = None
+    ev_error_code: Annotated[DC_EVErrorCode, Element("EVErrorCode")]
+    ev_ress_soc: Annotated[int, Element("EVRESSSOC", PERCENT_VALUE)]
+
+
+class EVChargeParameter(XsdType, kw_only=True):
+    """``EVChargeParameterType`` (abstract)."""
+
+
+class AC_EVChargeParameter(EVChargeParameter, kw_only=True):
+    """``AC_EVChargeParameterType``."""
+
+    departure_time: Annotated[int, Element("DepartureTime", UNSIGNED_INT)]
+    e_amount: Annotated[PhysicalValue, Element("EAmount")]
+    ev_max_voltage: Annotated[PhysicalValue, Element("EVMaxVoltage")]
+    ev_max_current: Annotated[PhysicalValue, Element("EVMaxCurrent")]
+    ev_min_current: Annotated[PhysicalValue, Element("EVMinCurrent")]
+
+
+class DC_EVChargeParameter(EVChargeParameter, kw_only=True):
+    """``DC_EVChargeParameterType``."""
+
+    dc_ev_status: Annotated[DC_EVStatus, Element("DC_EVStatus")]
+    ev_maximum_current_limit: Annotated[PhysicalValue, Element("EVMaximumCurrentLimit")]
+    ev_maximum_power_limit: Annotated[PhysicalValue | None, Element("EVMaximumPowerLimit")] = None
+    ev_maximum_voltage_limit: Annotated[PhysicalValue, Element("EVMaximumVoltageLimit")]
+    ev_energy_capacity: Annotated[PhysicalValue | None, Element("EVEnergyCapacity")] = None
+    ev_energy_request: Annotated[PhysicalValue | None, Element("EVEnergyRequest")] = None
+    full_soc: Annotated[int | None, Element("FullSOC", PERCENT_VALUE)] = None
+    bulk_soc: Annotated[int | None, Element("BulkSOC", PERCENT_VALUE)] = None
+
+
+class EVSEChargeParameter(XsdType, kw_only=True):
+    """``EVSEChargeParameterType`` (abstract)."""
+
+
+class AC_EVSEChargeParameter(EVSEChargeParameter, kw_only=True):
+    """``AC_EVSEChargeParameterType``."""
+
+    ac_evse_status: Annotated[AC_EVSEStatus, Element("AC_EVSEStatus")]
+    evse_max_voltage: Annotated[PhysicalValue, Element("EVSEMaxVoltage")]
+    evse_max_current: Annotated[PhysicalValue, Element("EVSEMaxCurrent")]
+    evse_min_current: Annotated[PhysicalValue, Element("EVSEMinCurrent")]
+
+
+class DC_EVSEChargeParameter(EVSEChargeParameter, kw_only=True):
+    """``DC_EVSEChargeParameterType``."""
+
+    dc_evse_status: Annotated[DC_EVSEStatus, Element("DC_EVSEStatus")]
+    evse_maximum_current_limit: Annotated[PhysicalValue, Element("EVSEMaximumCurrentLimit")]
+    evse_maximum_power_limit: Annotated[PhysicalValue | None, Element("EVSEMaximumPowerLimit")] = None
+    evse_maximum_voltage_limit: Annotated[PhysicalValue, Element("EVSEMaximumVoltageLimit")]
+    evse_minimum_current_limit: Annotated[PhysicalValue, Element("EVSEMinimumCurrentLimit")]
+    evse_minimum_voltage_limit: Annotated[PhysicalValue, Element("EVSEMinimumVoltageLimit")]
+    evse_current_regulation_tolerance: Annotated[
+        PhysicalValue | None, Element("EVSECurrentRegulationTolerance")
+    ] = None
+    evse_peak_current_ripple: Annotated[PhysicalValue, Element("EVSEPeakCurrentRipple")]
+    evse_energy_to_be_delivered: Annotated[PhysicalValue | None, Element("EVSEEnergyToBeDelivered")] = None
+
+
+class EVPowerDeliveryParameter(XsdType, kw_only=True):
+    """``EVPowerDeliveryParameterType`` (abstract)."""
+
+
+class DC_EVPowerDeliveryParameter(EVPowerDeliveryParameter, kw_only=True):
+    """``DC_EVPowerDeliveryParameterType``."""
+
+    dc_ev_status: Annotated[DC_EVStatus, Element("DC_EVStatus")]
+    bulk_charging_complete: Annotated[bool | None, Element("BulkChargingComplete", BOOLEAN)] = None
+    charging_complete: Annotated[bool, Element("ChargingComplete", BOOLEAN)]
+
+
+class ProfileEntry(XsdType, kw_only=True):
+    """``ProfileEntryType``."""
+
+    charging_profile_entry_start: Annotated[int, Element("ChargingProfileEntryStart", UNSIGNED_INT)]
+    charging_profile_entry_max_power: Annotated[int, Element("ChargingProfileEntryMaxPower", P_MAX)]
+
+
+class ChargingProfile(XsdType, kw_only=True):
+    """``ChargingProfileType``."""
+
+    sa_schedule_tuple_id: Annotated[int, Element("SAScheduleTupleID", SA_ID)]
+    profile_entry: Annotated[list[ProfileEntry], Element("ProfileEntry", occurs=(1, None))]
+
+
+class EVSEProcessing(StrEnum):
+    """Values of ``EVSEProcessingType``, in the order that gives their codes."""
+
+    Finished = "Finished"
+    Ongoing = "Ongoing"
+
+
+class EVRequestedEnergyTransfer(StrEnum):
+    """Values of ``EVRequestedEnergyTransferType``, in the order that gives their codes."""
+
+    AC_single_phase_core = "AC_single_phase_core"
+    AC_three_phase_core = "AC_three_phase_core"
+    DC_core = "DC_core"
+    DC_extended = "DC_extended"
+    DC_combo_core = "DC_combo_core"
+    DC_unique = "DC_unique"
+
+
+GEN_CHALLENGE = STRING
+D_H_PARAMS = BASE64.restrict(max_length=256)
+PRIVATE_KEY = BASE64.restrict(max_length=128)
+SESSION_ID = HEX.restrict(max_length=8)
+EVCC_ID = HEX.restrict(max_length=8)
+EVSE_ID = HEX.restrict(max_length=32)
+CONTRACT_ID = STRING.restrict(max_length=24)
+
+
+class PaymentOption(StrEnum):
+    """Values of ``paymentOptionType``, in the order that gives their codes."""
+
+    Contract = "Contract"
+    ExternalPayment = "ExternalPayment"
+
+
+class PaymentOptions(XsdType, kw_only=True):
+    """``PaymentOptionsType``."""
+
+    payment_option: Annotated[list[PaymentOption], Element("PaymentOption", occurs=(1, None))]
+
+
+class ResponseCode(StrEnum):
+    """Values of ``responseCodeType``, in the order that gives their codes."""
+
+    OK = "OK"
+    OK_NewSessionEstablished = "OK_NewSessionEstablished"
+    OK_OldSessionJoined = "OK_OldSessionJoined"
+    OK_CertificateExpiresSoon = "OK_CertificateExpiresSoon"
+    FAILED = "FAILED"
+    FAILED_SequenceError = "FAILED_SequenceError"
+    FAILED_ServiceIDInvalid = "FAILED_ServiceIDInvalid"
+    FAILED_UnknownSession = "FAILED_UnknownSession"
+    FAILED_ServiceSelectionInvalid = "FAILED_ServiceSelectionInvalid"
+    FAILED_PaymentSelectionInvalid = "FAILED_PaymentSelectionInvalid"
+    FAILED_CertificateExpired = "FAILED_CertificateExpired"
+    FAILED_SignatureError = "FAILED_SignatureError"
+    FAILED_NoCertificateAvailable = "FAILED_NoCertificateAvailable"
+    FAILED_CertChainError = "FAILED_CertChainError"
+    FAILED_ChallengeInvalid = "FAILED_ChallengeInvalid"
+    FAILED_ContractCanceled = "FAILED_ContractCanceled"
+    FAILED_WrongChargeParameter = "FAILED_WrongChargeParameter"
+    FAILED_PowerDeliveryNotApplied = "FAILED_PowerDeliveryNotApplied"
+    FAILED_TariffSelectionInvalid = "FAILED_TariffSelectionInvalid"
+    FAILED_ChargingProfileInvalid = "FAILED_ChargingProfileInvalid"
+    FAILED_EVSEPresentVoltageToLow = "FAILED_EVSEPresentVoltageToLow"
+    FAILED_MeteringSignatureNotValid = "FAILED_MeteringSignatureNotValid"
+    FAILED_WrongEnergyTransferType = "FAILED_WrongEnergyTransferType"
+
+
+ELEMENTS = (
+    GlobalElement("ServiceCharge", ServiceCharge),
+    GlobalElement("SASchedules", SASchedules),
+    GlobalElement("SAScheduleList", SAScheduleList, substitutes="SASchedules"),
+    GlobalElement("Entry", Entry),
+    GlobalElement("SalesTariffEntry", SalesTariffEntry, substitutes="Entry"),
+    GlobalElement("PMaxScheduleEntry", PMaxScheduleEntry, substitutes="Entry"),
+    GlobalElement("TimeInterval", Interval),
+    GlobalElement("RelativeTimeInterval", RelativeTimeInterval, substitutes="TimeInterval"),
+    GlobalElement("EVSEStatus", EVSEStatus),
+    GlobalElement("AC_EVSEStatus", AC_EVSEStatus, substitutes="EVSEStatus"),
+    GlobalElement("EVStatus", EVStatus),
+    GlobalElement("DC_EVSEStatus", DC_EVSEStatus, substitutes="EVSEStatus"),
+    GlobalElement("DC_EVStatus", DC_EVStatus, substitutes="EVStatus"),
+    GlobalElement("EVChargeParameter", EVChargeParameter),
+    GlobalElement("AC_EVChargeParameter", AC_EVChargeParameter, substitutes="EVChargeParameter"),
+    GlobalElement("DC_EVChargeParameter", DC_EVChargeParameter, substitutes="EVChargeParameter"),
+    GlobalElement("EVSEChargeParameter", EVSEChargeParameter),
+    GlobalElement("AC_EVSEChargeParameter", AC_EVSEChargeParameter, substitutes="EVSEChargeParameter"),
+    GlobalElement("DC_EVSEChargeParameter", DC_EVSEChargeParameter, substitutes="EVSEChargeParameter"),
+    GlobalElement("EVPowerDeliveryParameter", EVPowerDeliveryParameter),
+    GlobalElement(
+        "DC_EVPowerDeliveryParameter", DC_EVPowerDeliveryParameter, substitutes="EVPowerDeliveryParameter"
+    ),
+)
