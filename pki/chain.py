@@ -64,6 +64,11 @@ class _Facts:
     authority_key_id: bytes | None
 
     @property
+    def is_ca(self) -> bool:
+        """Say whether this is a CA certificate, marked so in a way that nobody may overlook."""
+        return self.constraints is not None and self.constraints.ca and self.constraints_critical
+
+    @property
     def self_issued(self) -> bool:
         return self.certificate.subject == self.certificate.issuer
 
@@ -272,10 +277,9 @@ def _signed_by(lower: _Facts, upper: _Facts) -> bool:
 
 
 def _check_leaf(leaf: _Facts, profile: Profile) -> None:
-    is_ca = leaf.constraints is not None and leaf.constraints.ca
-    if is_ca and not profile.ca:
+    if leaf.constraints is not None and leaf.constraints.ca and not profile.ca:
         raise leaf.fail(Rule.LEAF_IS_CA, f"a CA certificate where a {profile.name} is expected")
-    if profile.ca and not is_ca:
+    if profile.ca and not leaf.is_ca:
         raise leaf.fail(Rule.NOT_A_CA, f"not a CA certificate where a {profile.name} is expected")
     _check_key_usage(leaf, profile)
     _check_domain(leaf, profile)
@@ -285,9 +289,9 @@ def _check_authorities(path: list[_Facts], profile: Profile) -> None:
     """Check that everything above the leaf was allowed to issue what it issued [RFC 5280 6.1]."""
     sub_cas = [above for above in profile.above() if above.issuer is not None]
     for below, facts in enumerate(path[1:]):
-        if facts.constraints is None or not facts.constraints.ca or not facts.constraints_critical:
+        if not facts.is_ca:
             raise facts.fail(Rule.NOT_A_CA, "issued a certificate without being marked as a CA")
-        limit = facts.constraints.path_length
+        limit = facts.constraints.path_length if facts.constraints else None
         if limit is not None and below > limit:
             raise facts.fail(Rule.PATH_LENGTH, f"{below} CAs below it, at most {limit} allowed")
         if facts is path[-1]:

@@ -204,9 +204,9 @@ def _foreign_sub_ca(bench: Bench) -> Chain:
 
 
 def _root_on_the_wire(bench: Bench) -> Chain:
-    sound = _build(bench)
-    # In place of sub-CA 1, so that the chain is not too long as well.
-    return replace(sound, intermediates=(sound.intermediates[0], sound.root))
+    # With one sub-CA, so that the chain is not too long as well.
+    below_root = _one_level(bench)
+    return replace(below_root, intermediates=(*below_root.intermediates, below_root.root))
 
 
 def _chain_too_long(bench: Bench) -> Chain:
