@@ -36,7 +36,7 @@ class CheckDigit(StrEnum):
     IGNORE = "ignore"
 
 
-class Network(Section):
+class Network(Section, frozen=True):
     """``[network]``: how the charger is found.
 
     ``interface`` is where SECC discovery asks (``auto`` chooses one); ``connect`` is a HOST:PORT that
@@ -49,7 +49,7 @@ class Network(Section):
     tls: bool = True
 
 
-class Charging(Section):
+class Charging(Section, frozen=True):
     """``[charging]``: when the car stops, and how often it looks.
 
     It stops after ``rounds`` status requests (0: no limit), or when the state of charge reaches
@@ -62,7 +62,7 @@ class Charging(Section):
     interval_s: Annotated[float, Meta(ge=0, lt=timing.SEQUENCE_PERFORMANCE_TIME_S)] = 1.0
 
 
-class Contract(Section):
+class Contract(Section, frozen=True):
     """``[contract]``: when a stored contract is replaced, and what a delivered one must satisfy.
 
     A contract that ends within ``renew_before_h`` hours counts as expired.
@@ -72,7 +72,7 @@ class Contract(Section):
     check_digit: CheckDigit = CheckDigit.REQUIRE
 
 
-class Timers(Section):
+class Timers(Section, frozen=True):
     """``[timers]``: for experiments that depart from the tables of the standard; seconds.
 
     ``messages`` maps a message to its V2G_EVCC_Msg_Timeout, as in ``PaymentDetails = 2.0`` (which one
@@ -88,7 +88,7 @@ class Timers(Section):
     communication_setup_s: Annotated[float, Meta(gt=0)] = timing.EVCC_COMMUNICATION_SETUP_TIMEOUT_S
 
 
-class File(Section):
+class File(Section, frozen=True):
     """The whole file. Every key has a default, so an empty file is a good one."""
 
     payment: Payment = Payment.CONTRACT

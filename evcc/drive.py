@@ -19,8 +19,9 @@ from evcc.errors import (
     ResponseTimeoutError,
 )
 from evcc.exchange import Exchange
+from evcc.exit_codes import ExitCode
 from evcc.iso2.session import Session
-from evcc.report import ExitCode, Outcome, Report
+from evcc.report import Outcome, Report
 from evcc.vehicle import Vehicle
 from exi.schema import MessageSet
 from pki import profiles
@@ -46,9 +47,9 @@ from v2g.trace import Tracer
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What a car brings to a charger. ``tls`` is None for a car that asks for a plain connection.
+    """What a car brings to a charger.
 
-    ``stopping`` is set when the driver wants to leave: charging then ends in order.
+    ``tls`` is used where TLS is asked for, or where the charger insists on it. ``stopping`` is set when the driver wants to leave: charging then ends in order.
     """
 
     network: Network
@@ -57,7 +58,7 @@ class Visit:
     vehicle: Vehicle
     store: ContractStore
     config: Config
-    tls: ClientTls | None
+    tls: ClientTls
     stopping: asyncio.Event
     capture: Capture | None = None
 
@@ -145,7 +146,11 @@ async def _visit(visit: Visit, report: Report) -> None:
         raise
     finally:
         report.durations.session_s = clock.monotonic() - connecting_at
-        await (stream.close() if channel is None else channel.close(reason))
+        if channel is not None:
+            await channel.close(reason)
+        else:
+            visit.tracer.event("tcp.closed", reason=reason, by="us")
+            await stream.close()
 
 
 async def _find(visit: Visit, report: Report, setup: Deadline) -> tuple[Endpoint, bool]:
@@ -153,7 +158,7 @@ async def _find(visit: Visit, report: Report, setup: Deadline) -> tuple[Endpoint
 
     A charger that offers more security than was asked for gets its way; one that offers less does not.
     """
-    asked = visit.tls is not None
+    asked = visit.config.tls
     if visit.config.connect is not None:
         return visit.config.connect, asked
     name = visit.config.interface
@@ -191,14 +196,10 @@ async def _connect(visit: Visit, charger: Endpoint, report: Report, setup: Deadl
 async def _secure(visit: Visit, stream: Stream, report: Report, setup: Deadline) -> Stream:
     """Run the TLS handshake and look at the charger's certificate as ISO 15118 wants it [V2G2-067]."""
     clock = visit.clock
-    if visit.tls is None:  # asked for none, the charger insists
-        tls = ClientTls(visit.vehicle.v2g_roots)
-    else:
-        tls = visit.tls
     remaining_s = setup.remaining(clock.monotonic())
     secured = await client_tls(
         stream,
-        tls,
+        visit.tls,
         handshake_timeout_s=min(HANDSHAKE_TIMEOUT_S, remaining_s),
         clock=clock,
         tracer=visit.tracer,

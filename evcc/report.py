@@ -1,6 +1,6 @@
 """What a session came to: facts gathered on the way, and the one summary at its end."""
 
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from evcc.errors import (
     NotOfferedError,
     ProtocolViolationError,
 )
+from evcc.exit_codes import ExitCode
 from v2g.errors import (
     ConnectError,
     ConnectionClosedError,
@@ -23,46 +24,8 @@ from v2g.errors import (
     ResponseCodeError,
     SequenceError,
     TlsError,
-    V2GError,
     V2GTimeout,
 )
-
-
-class ExitCode(IntEnum):
-    """How the process ends; ``evcc run --help`` explains each."""
-
-    OK = 0
-    UNEXPECTED = 1
-    CONFIGURATION = 2
-    NO_CHARGER = 3
-    NO_CONNECTION = 4
-    TLS = 5
-    TIMEOUT = 6
-    REFUSED = 7
-    PROTOCOL = 8
-    CONNECTION_LOST = 9
-    INSTALLATION = 10
-    NOT_OFFERED = 11
-    STORE = 12
-    INTERRUPTED = 130
-
-
-EXIT_CODES: dict[ExitCode, str] = {
-    ExitCode.OK: "charged, and the session ended in order",
-    ExitCode.UNEXPECTED: "unexpected error; please report it",
-    ExitCode.CONFIGURATION: "bad command line, configuration, vehicle folder or contract store",
-    ExitCode.NO_CHARGER: "no charger answered the discovery, or no interface to ask on",
-    ExitCode.NO_CONNECTION: "no TCP connection to the charger",
-    ExitCode.TLS: "TLS failed, or the charger's certificate was refused",
-    ExitCode.TIMEOUT: "a timer expired",
-    ExitCode.REFUSED: "the charger answered with a FAILED code",
-    ExitCode.PROTOCOL: "the charger sent something that the protocol does not allow",
-    ExitCode.CONNECTION_LOST: "the charger closed the connection during the session",
-    ExitCode.INSTALLATION: "the delivered contract was refused",
-    ExitCode.NOT_OFFERED: "the charger does not offer what the session needs",
-    ExitCode.STORE: "the contract could not be stored",
-    ExitCode.INTERRUPTED: "interrupted by a signal",
-}
 
 
 class Stop(StrEnum):
@@ -125,6 +88,11 @@ class Report(msgspec.Struct):
     exi_engine: str = ""
     durations: Durations = msgspec.field(default_factory=Durations)
 
+    @property
+    def charging(self) -> bool:
+        """Whether power flows, so that leaving means to end charging first."""
+        return self.rounds > 0 and self.stopped_by is None
+
     def as_json(self) -> bytes:
         """Return the summary as one JSON object on one line."""
         return msgspec.json.encode(_rounded(msgspec.to_builtins(self)))
@@ -136,10 +104,6 @@ class Report(msgspec.Struct):
         aborted = exit_code in {ExitCode.TIMEOUT, ExitCode.INTERRUPTED}
         self.outcome = Outcome.ABORTED if aborted else Outcome.FAILED
         self.detail = str(error)
-
-
-Expected = V2GError | ContractStoreError
-"""The errors that a session may end with; all others are defects of this program."""
 
 
 def classify(error: Exception) -> tuple[ExitCode, str]:

@@ -11,7 +11,7 @@ import msgspec
 from evcc.errors import ConfigError
 
 
-class Section(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of the tables of a file: an unknown key is an error, so that no typo goes unnoticed."""
 
 

@@ -32,7 +32,7 @@ MAX_ROOTS = 20
 """As many as a ListOfRootCertificateIDs holds."""
 
 
-class BatterySection(Section):
+class BatterySection(Section, frozen=True):
     """``[battery]``; the fields of :class:`evcc.battery.Battery`."""
 
     capacity_wh: Annotated[float, Meta(gt=0, le=10_000_000)]
@@ -42,7 +42,7 @@ class BatterySection(Section):
     taper_to: Annotated[float, Meta(gt=0, le=1)] = 0.05
 
 
-class AcCharger(Section):
+class AcCharger(Section, frozen=True):
     """``[ac]``: the on-board charger. Currents are per phase, the voltage is that between the lines."""
 
     phases: Annotated[int, Meta(ge=1, le=3)] = 3
@@ -51,7 +51,7 @@ class AcCharger(Section):
     min_current_a: Annotated[float, Meta(ge=0, le=80)] = 6.0
 
 
-class VehicleFile(Section):
+class VehicleFile(Section, frozen=True):
     """``vehicle.toml``."""
 
     pcid: str

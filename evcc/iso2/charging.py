@@ -96,10 +96,7 @@ class Charging:
 
     async def loop(self) -> Stop:
         """Ask for the status, round after round, until there is a reason to stop; return it."""
-        limits = self.config.charging
-        while True:
-            if (stop := self._reason_to_stop()) is not None:
-                return stop
+        while (stop := self._reason_to_stop()) is None:
             response = await self.exchange.ask(iso2.ChargingStatusReq(), iso2.ChargingStatusRes)
             self._count()
             self.report.rounds += 1
@@ -111,9 +108,9 @@ class Charging:
             self._trace_round()
             if response.receipt_required:
                 await self._sign_receipt(response)
-            if limits.rounds and self.report.rounds >= limits.rounds:
-                return self._reason_to_stop() or Stop.ROUNDS
-            await self._pause(limits.interval_s)
+            if self._reason_to_stop() is None:
+                await self._pause(self.config.charging.interval_s)
+        return stop
 
     async def renegotiate(self) -> None:
         """Ask for new charging parameters, as the charger wants [V2G2-680]."""

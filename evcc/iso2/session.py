@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from evcc.config import Config, Payment
 from evcc.contracts import Contract, ContractStore
-from evcc.errors import NotOfferedError, ProtocolViolationError
+from evcc.errors import InstallationError, NotOfferedError, ProtocolViolationError
 from evcc.exchange import Exchange
 from evcc.iso2 import installation
 from evcc.iso2.charging import PHASES, Charging
@@ -163,15 +163,19 @@ class Session:
         response = await self.exchange.ask(request, iso2.CertificateInstallationRes, signature=signature)
         answered_at = self.clock.monotonic()
         durations.installation_s = answered_at - asked_at
-        contract = installation.examine(
-            response,
-            self.exchange.header.signature,
-            key=car.provisioning_key,
-            roots=car.v2g_roots,
-            at=self.clock.now(),
-            check_digit=self.config.check_digit,
-            tracer=self.tracer,
-        )
+        try:
+            contract = installation.examine(
+                response,
+                self.exchange.header.signature,
+                key=car.provisioning_key,
+                roots=car.v2g_roots,
+                at=self.clock.now(),
+                check_digit=self.config.check_digit,
+                tracer=self.tracer,
+            )
+        except InstallationError as error:
+            self.tracer.event("contract.refused", fault=error.fault, rule=error.rule, detail=error.detail)
+            raise
         self.store.install(contract, self.clock.now(), self.config.renew_before)
         durations.checking_s = self.clock.monotonic() - answered_at
         self.report.contract_installed = True

@@ -12,19 +12,12 @@ from pki import profiles
 from pki.entropy import SeededEntropy
 from pki.issuing import Identity, issue, new_identity
 from pki.profiles import Profile
+from v2g.identifiers import new_emaid
 
 NOW = datetime(2025, 6, 1, 12, 0, tzinfo=UTC)
 ISSUED = NOW - timedelta(days=1)
 
-EMAIDS = (
-    "DEPNC0000000018",
-    "DEPNC0000000026",
-    "DEPNC0000000034",
-    "DEPNC0000000042",
-    "DEPNC0000000050",
-    "DEPNC0000000069",
-    "DEPNC0000000077",
-)
+EMAIDS = tuple(str(new_emaid("DE", "PNC", f"{number:09d}")) for number in range(1, 8))
 
 
 @dataclass(slots=True)

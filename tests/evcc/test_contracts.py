@@ -160,7 +160,7 @@ def test_the_key_never_shows(contracts: list[Contract]) -> None:
 
 def test_leftovers_are_removed_on_opening(store: ContractStore, contracts: list[Contract]) -> None:
     store.install(contracts[0], NOW)
-    stray = store.directory / "DEPNC0000000026-0123456789abcdef.pem"
+    stray = store.directory / f"{EMAIDS[1]}-0123456789abcdef.pem"
     stray.write_bytes(contracts[1].to_pem())
     half = store.directory / "store.json.tmp"
     half.write_bytes(b"{")
@@ -189,7 +189,7 @@ def test_a_damaged_list_is_named_and_nothing_is_touched(
     [
         ({"format": 2}, "format 2"),
         ({"chosen": None}, "chosen contract None"),
-        ({"chosen": "DEPNC0000000077"}, "chosen contract DEPNC0000000077"),
+        ({"chosen": EMAIDS[6]}, f"chosen contract {EMAIDS[6]}"),
         ({"unknown": 1}, "unknown"),
         ({"contracts": [{"emaid": EMAIDS[0], "sha256": "0"}] * 2}, "one twice"),
         ({"contracts": [{"emaid": EMAIDS[0], "sha256": "0" * 64}]}, "its file is missing"),

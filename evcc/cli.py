@@ -1,0 +1,165 @@
+"""The command ``evcc``. Each subcommand loads what it needs, so that the first message leaves soon."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from evcc.errors import ConfigError, ContractStoreError
+from evcc.exit_codes import EXIT_CODES, ExitCode
+
+_EXAMPLES = """\
+examples:
+  evcc run --vehicle car
+      look for a charger on the first usable interface; install a contract if there is none; charge
+  evcc run --vehicle car --connect [::1]:61341 --rounds 5 --interval 0.2
+      no discovery, a quick charge
+  evcc run --vehicle car --connect 127.0.0.1:61341 --no-tls --payment external
+      plain TCP, the driver identifies himself at the charger
+  evcc contracts list --vehicle car
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    codes = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in EXIT_CODES.items())
+    parser = argparse.ArgumentParser(
+        prog="evcc",
+        description="An ISO 15118 car that installs its Plug & Charge contract at the charger, and charges.",
+        epilog=f"{_EXAMPLES}\nexit codes:\n{codes}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_run(commands, f"{_EXAMPLES}\nexit codes:\n{codes}")
+    _add_contracts(commands)
+    return parser
+
+
+def _add_run(commands: Any, epilog: str) -> None:
+    run = commands.add_parser(
+        "run",
+        help="drive up to a charger and charge",
+        description="Drive up to a charger and charge. Flags override the configuration file.",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run.add_argument("--vehicle", metavar="DIR", type=Path, required=True, help="the vehicle folder")
+    run.add_argument("--config", metavar="FILE", type=Path, help="TOML file; see docs/evcc.md for its keys")
+    # Each destination that is a dotted key overrides that key of the configuration file.
+    run.add_argument(
+        "--interface",
+        dest="network.interface",
+        metavar="IF",
+        help="where to look for a charger (default: auto)",
+    )
+    run.add_argument(
+        "--connect", dest="network.connect", metavar="HOST:PORT", help="where the charger is: no discovery"
+    )
+    run.add_argument(
+        "--no-tls",
+        dest="network.tls",
+        action="store_const",
+        const=False,
+        help="ask for plain TCP (external payment only)",
+    )
+    run.add_argument(
+        "--payment", dest="payment", metavar="contract|external", help="how to pay (default: contract)"
+    )
+    run.add_argument(
+        "--rounds",
+        dest="charging.rounds",
+        metavar="N",
+        type=int,
+        help="charging rounds, 0: no limit (default: 10)",
+    )
+    run.add_argument(
+        "--target-soc",
+        dest="charging.target_soc_percent",
+        metavar="PERCENT",
+        type=float,
+        help="stop at this state of charge (default: 80)",
+    )
+    run.add_argument(
+        "--interval",
+        dest="charging.interval_s",
+        metavar="S",
+        type=float,
+        help="seconds between two rounds (default: 1)",
+    )
+    run.add_argument(
+        "--sessions",
+        metavar="N",
+        type=_positive,
+        default=1,
+        help="sessions to run one after another (default: 1)",
+    )
+    run.add_argument("--trace", metavar="FILE", type=Path, help="append the trace to FILE (JSON lines)")
+    run.add_argument(
+        "--capture", metavar="FILE", type=Path, help="write a capture with the TLS keys inside (pcapng)"
+    )
+    run.add_argument("--json", action="store_true", help="print nothing but one summary per session as JSON")
+
+
+def _add_contracts(commands: Any) -> None:
+    contracts = commands.add_parser("contracts", help="look after the contracts of a car")
+    actions = contracts.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, text, takes_emaid in (
+        ("list", "list the contracts, the chosen one marked", False),
+        ("choose", "choose the contract to charge with", True),
+        ("remove", "remove a contract and its private key", True),
+        ("repair", "make a damaged store usable again; what is damaged is set aside", False),
+    ):
+        action = actions.add_parser(name, help=text, description=text)
+        if takes_emaid:
+            action.add_argument("emaid", metavar="EMAID", help="with or without separators")
+        action.add_argument("--vehicle", metavar="DIR", type=Path, required=True, help="the vehicle folder")
+        action.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not a positive number")
+    return number
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        return _run(arguments) if arguments.command == "run" else _contracts(arguments)
+    except (ConfigError, ContractStoreError) as error:
+        print(f"evcc: {error}", file=sys.stderr)
+        return ExitCode.CONFIGURATION
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from evcc.run import Options, run  # noqa: PLC0415 - each subcommand loads what it needs
+
+    given = vars(arguments)
+    overrides = {
+        key: value for key, value in given.items() if value is not None and (key == "payment" or "." in key)
+    }
+    options = Options(
+        vehicle=arguments.vehicle,
+        config=arguments.config,
+        overrides=overrides,
+        trace=arguments.trace,
+        capture=arguments.capture,
+        sessions=arguments.sessions,
+        as_json=arguments.json,
+    )
+    return run(options)
+
+
+def _contracts(arguments: argparse.Namespace) -> int:
+    from evcc import contracts_cli  # noqa: PLC0415 - each subcommand loads what it needs
+
+    return contracts_cli.run(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

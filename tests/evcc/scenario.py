@@ -1,0 +1,139 @@
+"""Puts a car before a scripted charger, on virtual time, and returns how it went."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from evcc import config, vehicle
+from evcc.config import Config, Payment
+from evcc.contracts import ContractStore
+from evcc.drive import Visit, drive_up
+from evcc.report import Report
+from pki.store import write_certificates, write_key
+from tests.evcc.charger import Charger
+from tests.evcc.material import NOW, World
+from v2g.capture import Capture
+from v2g.net.clock import LoopClock
+from v2g.net.keylog import KeyLog
+from v2g.net.simulated import Fault, SimulatedNetwork
+from v2g.net.tls import ClientTls, ServerTls
+from v2g.net.virtual import run_virtual
+from v2g.trace import ListSink, Tracer
+
+VEHICLE_TOML = """\
+pcid = "{pcid}"
+evccid = "0200005E1001"
+
+[battery]
+capacity_wh = 60000.0
+energy_wh = 30000.0
+max_power_w = 11000.0
+"""
+
+
+@dataclass
+class Run:
+    """One session and everything that can be known of it."""
+
+    report: Report
+    charger: Charger
+    trace: ListSink
+    store: ContractStore
+    took_s: float
+
+    def events(self, kind: str) -> list[Mapping[str, Any]]:
+        return self.trace.of(kind)
+
+
+def build_vehicle(folder: Path, world: World) -> Path:
+    """Write the folder of a car whose maker is ``world``'s; a folder that is there stays as it is."""
+    if folder.exists():
+        return folder
+    (folder / "oem").mkdir(parents=True)
+    (folder / "roots" / "v2g").mkdir(parents=True)
+    name = world.oem.leaf.certificate.subject.rfc4514_string().partition("CN=")[2]
+    (folder / "vehicle.toml").write_text(VEHICLE_TOML.format(pcid=name.partition(",")[0]))
+    write_certificates(folder / "oem" / "provisioning.pem", [world.oem.leaf.certificate])
+    write_certificates(folder / "oem" / "chain.pem", world.oem.wire[1:])
+    write_key(folder / "oem" / "provisioning.key", world.oem.leaf.signing_key())
+    write_certificates(folder / "roots" / "v2g" / "root.pem", [world.v2g_root.certificate])
+    return folder
+
+
+def settings(overrides: Mapping[str, Any] | None = None, *, payment: Payment, tls: bool) -> Config:
+    """A configuration; contract payment over plain TCP, which none may configure, included."""
+    quick = {"charging.rounds": 2, "network.interface": "sim0", "network.connect": "[fe80::1]:61341"}
+    loaded = config.load(None, quick | dict(overrides or {}) | {"payment": "external"})
+    return replace(loaded, payment=payment, tls=tls)
+
+
+def visit(
+    folder: Path,
+    world: World,
+    answers: Mapping[str, Any] | None = None,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    payment: Payment = Payment.CONTRACT,
+    secured: bool = False,
+    trusted: World | None = None,
+    fault: Fault | None = None,
+    chunk_size: int | None = None,
+    delay_s: float = 0.0,
+    at: datetime = NOW,
+    leave_after_s: float | None = None,
+    capture: Path | None = None,
+    listening: bool = True,
+) -> Run:
+    """Run one session on virtual time.
+
+    ``world`` makes car and charger; ``trusted`` is whose root the car holds instead. ``leave_after_s`` is
+    when the driver comes back.
+    """
+    build_vehicle(folder, world)
+    if trusted is not None:
+        write_certificates(folder / "roots" / "v2g" / "root.pem", [trusted.v2g_root.certificate])
+
+    async def scenario() -> Run:
+        clock = LoopClock(at)
+        network = SimulatedNetwork(fault=fault, chunk_size=chunk_size, delay_s=delay_s)
+        charger = Charger(world, clock, dict(answers or {}))
+        if secured:
+            charger.tls = ServerTls(world.cpo.wire, world.cpo.leaf.signing_key())
+        trace = ListSink()
+        car = vehicle.load(folder)
+        store = ContractStore.open(car.contracts_directory)
+        report, stopping = Report(), asyncio.Event()
+        if leave_after_s is not None:
+            asyncio.get_running_loop().call_later(leave_after_s, stopping.set)
+        recorder = Capture(capture) if capture is not None else None
+        keylog = KeyLog(reader=recorder.add_secrets) if recorder is not None else None
+        listener = await network.listen("fe80::1", 61341, charger.serve) if listening else None
+        try:
+            await drive_up(
+                Visit(
+                    network=network,
+                    clock=clock,
+                    tracer=Tracer("evcc", trace, clock.now),
+                    vehicle=car,
+                    store=store,
+                    config=settings(overrides, payment=payment, tls=secured),
+                    tls=ClientTls(car.v2g_roots, keylog=keylog),
+                    stopping=stopping,
+                    capture=recorder,
+                ),
+                report,
+            )
+            took_s = clock.monotonic()
+            await asyncio.sleep(1)  # what the car sent last arrives
+        finally:
+            if listener is not None:
+                await listener.close()
+            if keylog is not None and recorder is not None:
+                keylog.close()
+                recorder.close()
+        return Run(report, charger, trace, store, took_s)
+
+    return run_virtual(scenario())
