@@ -90,6 +90,7 @@ class MessageChannel:
         self._events: deque[Event] = deque()
         self._end_traced = False
         self._ignored = 0
+        self._broken: FramingError | None = None
 
     def use(self, schemas: MessageSet | Mapping[PayloadType, MessageSet]) -> None:
         """Put schemas in force after the negotiation; a single one stands behind payload type 0x8001."""
@@ -201,11 +202,13 @@ class MessageChannel:
         self.stream.abort()
 
     async def _next_frame(self) -> FrameReceived:
+        if self._broken is not None:
+            raise self._broken
         while True:
             while self._events:
                 event = self._events.popleft()
                 if isinstance(event, ConnectionBroken):
-                    self._events.appendleft(event)  # it stays broken
+                    self._broken = event.error
                     self._trace_rejected(event.error, None)
                     raise event.error
                 if isinstance(event, FrameReceived) and event.frame.payload_type in self._connection.schemas:
@@ -222,7 +225,8 @@ class MessageChannel:
         self._trace_rejected(error, length)
         self._ignored += 1
         if self._ignored > IGNORED_LIMIT:
-            raise FramingError(f"{self._ignored} invalid frames on one connection", error.field)
+            self._broken = FramingError(f"{self._ignored} invalid frames on one connection", error.field)
+            raise self._broken
 
     async def _read(self) -> bytes:
         try:

@@ -5,7 +5,7 @@ import contextlib
 import socket
 import struct
 from collections import deque
-from typing import Protocol
+from typing import Protocol, cast
 
 from v2g.endpoint import Endpoint
 from v2g.errors import InterfaceError
@@ -91,8 +91,8 @@ class UdpDatagrams(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport."""
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        # A cast, because asyncio's own datagram transport is no DatagramTransport before Python 3.12.
+        self._transport = cast("asyncio.DatagramTransport", transport)
         port: int = transport.get_extra_info("sockname")[1]
         address = self._interface.addresses[0]
         scope = f"%{self._interface.name}" if address.is_link_local else ""

@@ -229,7 +229,7 @@ class SimulatedStream:
         """Call on the other side after the delay, never before what was sent earlier."""
         loop = asyncio.get_running_loop()
         self._latest = max(self._latest, loop.time() + self._network.delay_s + delay_s)
-        # Timers of the same instant fire in any order, so each takes what has waited longest.
+        # On a loop that leaves the order of equal timers open, each takes what has waited longest.
         self._under_way.append(functools.partial(call, *arguments))
         loop.call_at(self._latest, self._arrive)
 

@@ -9,11 +9,14 @@ nothing is ready and no timer is set, nothing can ever happen again: instead of 
 """
 
 import asyncio
+import heapq
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
-from typing import Any, TypeVar
+from contextvars import Context
+from typing import Any, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 TIME_LIMIT_S = 7 * 86_400.0
 """Virtual seconds after which a run counts as endless, unless told otherwise."""
@@ -39,13 +42,40 @@ class _JumpingSelector:
         return []
 
 
+class _OrderedTimer(asyncio.TimerHandle):
+    """A timer that fires after those set before it for the same instant, which asyncio leaves open."""
+
+    __slots__ = ("_order",)
+    _scheduled: bool
+
+    def __init__(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        loop: "VirtualTimeLoop",
+        context: Context | None,
+        order: int,
+    ) -> None:
+        super().__init__(when, callback, args, loop, context)
+        self._order = order
+
+    def __lt__(self, other: object) -> bool:
+        if not isinstance(other, _OrderedTimer):
+            return NotImplemented
+        return (self.when(), self._order) < (other.when(), other._order)
+
+
 class VirtualTimeLoop(asyncio.BaseEventLoop):
     """An asyncio event loop whose time starts at 0.0 and moves only when everything waits."""
+
+    _scheduled: list[asyncio.TimerHandle]  # BaseEventLoop's heap of timers
 
     def __init__(self, *, time_limit_s: float = TIME_LIMIT_S) -> None:
         super().__init__()
         self._now = 0.0
         self._time_limit_s = time_limit_s
+        self._timers = 0
         # What BaseEventLoop's run-once step asks of its subclass.
         self._selector = _JumpingSelector(self)
         self._clock_resolution = 1e-9
@@ -53,6 +83,18 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         """Return the virtual time in seconds."""
         return self._now
+
+    def call_at(
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Schedule a callback; those of the same instant run in the order in which they were scheduled."""
+        if self.is_closed():
+            raise RuntimeError("Event loop is closed")
+        self._timers += 1
+        timer = _OrderedTimer(when, callback, args, self, context, self._timers)
+        heapq.heappush(self._scheduled, timer)
+        timer._scheduled = True  # noqa: SLF001 - BaseEventLoop.call_at does the same with its own handle
+        return timer
 
     def jump(self, timeout: float | None) -> None:
         """Move the clock by ``timeout`` seconds, as the loop asks when nothing is ready."""

@@ -9,7 +9,6 @@ from v2g.errors import ConnectError, ConnectionClosedError, InterfaceError
 from v2g.net.simulated import DELIVER, Fate, Piece, SimulatedNetwork
 from v2g.net.stream import Stream
 
-
 DATA = bytes(range(256)) * 4
 
 

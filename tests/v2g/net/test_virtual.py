@@ -33,6 +33,21 @@ def test_timers_fire_in_their_order_to_the_microsecond(virtual_time: VirtualTime
     assert fired == [("first", 0.0), ("early", 100.000001), ("late", 100.000002), ("last", 1e5)]
 
 
+def test_timers_of_the_same_instant_fire_in_the_order_they_were_set(virtual_time: VirtualTime) -> None:
+    fired: list[int] = []
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        for number in range(50):
+            loop.call_at(10.0, fired.append, number)
+        for number in range(0, 50, 3):
+            loop.call_at(5.0, fired.append, number).cancel()
+        await asyncio.sleep(10.0)
+
+    virtual_time(scenario())
+    assert fired == list(range(50))
+
+
 def test_timeouts_work(virtual_time: VirtualTime) -> None:
     async def scenario() -> float:
         with pytest.raises(TimeoutError):
