@@ -27,8 +27,8 @@ from v2g.net.clock import SystemClock
 from v2g.trace import JsonlSink, NullSink, Tracer
 
 _BACKLOG = 512
-_MAX_CONCURRENCY = 256
-"""Requests in progress beyond which the server answers 503 at once instead of queueing."""
+_MAX_CONNECTIONS = 900
+"""Connections beyond which the server answers 503 at once. Idle ones count: a charger keeps a few open."""
 
 _KEEP_ALIVE_S = 75
 _DRAIN_S = 5
@@ -78,7 +78,7 @@ async def _serve(settings: Settings) -> None:
             server_header=False,
             proxy_headers=False,
             backlog=_BACKLOG,
-            limit_concurrency=_MAX_CONCURRENCY,
+            limit_concurrency=_MAX_CONNECTIONS,
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_DRAIN_S,
         )

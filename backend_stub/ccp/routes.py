@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, status
+from fastapi import APIRouter, Header, Path, Query, Response, status
 from pydantic import Field, StringConstraints
 
 import exi
@@ -158,6 +158,7 @@ def router(pool: ContractPool, roots: RootCertificatePool) -> APIRouter:
         "/signedContractData",
         summary="Store a signed bundle",
         status_code=status.HTTP_201_CREATED,
+        response_class=Response,
         responses=refusals(
             Code.NAMESPACE,
             Code.EXI,
@@ -169,7 +170,7 @@ def router(pool: ContractPool, roots: RootCertificatePool) -> APIRouter:
             Code.CONFLICT,
         ),
     )
-    async def put(body: SignedContract) -> None:
+    async def put(body: SignedContract) -> Response:
         """Take a bundle whose CPS signature verifies up to a known V2G root. Repeating it changes nothing."""
         try:
             document = exi.encode(body.signedContractDataXML, iso2.SCHEMA)
@@ -183,22 +184,29 @@ def router(pool: ContractPool, roots: RootCertificatePool) -> APIRouter:
                 v2g_root_fingerprint=body.cpsV2GRootCertificateFingerprint,
             )
         )
+        return Response(status_code=status.HTTP_201_CREATED)
 
     @routes.delete(
-        "/signedContractData/{emaid}", summary="Remove a contract", responses=refusals(Code.NO_CONTRACT)
+        "/signedContractData/{emaid}",
+        summary="Remove a contract",
+        response_class=Response,
+        responses=refusals(Code.NO_CONTRACT),
     )
-    async def delete(emaid: _EmaidPath) -> None:
+    async def delete(emaid: _EmaidPath) -> Response:
         """Remove a contract under all roots. If it was the default, the car has none until one is chosen."""
         await pool.delete(emaid)
+        return Response()
 
     @routes.post(
         "/signedContractData/{pcid}/{emaid}/default",
         summary="Choose a car's default contract",
+        response_class=Response,
         responses=refusals(Code.NO_CONTRACT),
     )
-    async def set_default(pcid: _PcidPath, emaid: _EmaidPath) -> None:
+    async def set_default(pcid: _PcidPath, emaid: _EmaidPath) -> Response:
         """Make this contract the one that the car is given at a charger."""
         await pool.set_default(pcid, emaid)
+        return Response()
 
     @routes.get(
         "/signedContractData/{pcid}", summary="List a car's contracts", responses=refusals(Code.NAMESPACE)

@@ -104,11 +104,17 @@ class BundlePool:
             is_default=False,
         )
 
+        new = store.NewBundle(
+            receiver_key=receiver_key,
+            cps_not_after=min(certificate.not_valid_after_utc for certificate in path),
+            document=bundle.document,
+        )
+
         def work(connection: sa.Connection) -> Contract:
             holder = store.owner(connection, contract.emaid)
             if holder not in {None, contract.pcid}:
                 raise MarketError(Code.CONFLICT, f"contract {contract.emaid} belongs to another car")
-            return store.put(connection, contract, receiver_key, bundle.document, now)
+            return store.put(connection, contract, new, now)
 
         return await self._database.write(work)
 
@@ -165,9 +171,15 @@ class BundlePool:
         now = self._now()
         if not ready[0].not_before <= now <= ready[0].not_after:
             raise MarketError(Code.NO_CONTRACT, f"the default contract of PCID {car.pcid} is not valid now")
+        fresh = [bundle for bundle in ready if now <= bundle.cps_not_after]
+        if not fresh:
+            raise MarketError(
+                Code.NO_CONTRACT,
+                f"the contract of PCID {car.pcid} must be signed again: the CPS certificate has expired",
+            )
         anchors = {root.fingerprint: root.certificate for root in await self._roots.roots(RootType.V2G)}
         for held in held_roots:
-            for bundle in ready:
+            for bundle in fresh:
                 anchor = anchors.get(bundle.v2g_root_fingerprint)
                 if anchor is not None and matches_issuer_serial(
                     anchor, held.x509_issuer_name, held.x509_serial_number

@@ -42,6 +42,7 @@ _bundles = sa.Table(
     ),
     sa.Column("v2g_root_fingerprint", sa.String(64), primary_key=True),
     sa.Column("document", sa.LargeBinary, nullable=False),
+    sa.Column("cps_not_after", UtcDateTime, nullable=False),
     sa.Column("stored_at", UtcDateTime, nullable=False),
 )
 
@@ -64,6 +65,7 @@ _READY = (
         _contracts.c.not_after,
         _bundles.c.v2g_root_fingerprint,
         _bundles.c.document,
+        _bundles.c.cps_not_after,
     )
     .select_from(_JOINED)
     .where(
@@ -82,6 +84,8 @@ class ReadyBundle:
     emaid: str
     not_before: datetime
     not_after: datetime
+    cps_not_after: datetime
+    """When the first certificate of the CPS chain runs out: after that no car accepts the signature."""
     v2g_root_fingerprint: str
     document: bytes
 
@@ -90,7 +94,14 @@ def ready(connection: sa.Connection, pcid: str, receiver_key: str) -> Sequence[R
     """Return the bundles of a car's default contract that are sealed for ``receiver_key``."""
     rows = connection.execute(_READY, {"pcid": pcid, "receiver_key": receiver_key})
     return [
-        ReadyBundle(row.emaid, row.not_before, row.not_after, row.v2g_root_fingerprint, row.document)
+        ReadyBundle(
+            emaid=row.emaid,
+            not_before=row.not_before,
+            not_after=row.not_after,
+            cps_not_after=row.cps_not_after,
+            v2g_root_fingerprint=row.v2g_root_fingerprint,
+            document=row.document,
+        )
         for row in rows
     ]
 
@@ -100,9 +111,16 @@ def owner(connection: sa.Connection, emaid: str) -> str | None:
     return connection.execute(sa.select(_contracts.c.pcid).where(_contracts.c.emaid == emaid)).scalar()
 
 
-def put(
-    connection: sa.Connection, contract: Contract, receiver_key: str, document: bytes, now: datetime
-) -> Contract:
+@dataclass(frozen=True, slots=True)
+class NewBundle:
+    """What :func:`put` stores beside the contract itself."""
+
+    receiver_key: str
+    cps_not_after: datetime
+    document: bytes
+
+
+def put(connection: sa.Connection, contract: Contract, bundle: NewBundle, now: datetime) -> Contract:
     """Insert or replace a contract and one bundle of it; return it with its place among the car's contracts."""
     certificate = der(contract.certificate)
     known = connection.execute(
@@ -116,12 +134,12 @@ def put(
         ).scalar_one()
     else:
         is_default = known.is_default
-        if (known.certificate, known.receiver_key) != (certificate, receiver_key):
+        if (known.certificate, known.receiver_key) != (certificate, bundle.receiver_key):
             # Renewed: what was signed for the old certificate or key is of no use under any root.
             connection.execute(_bundles.delete().where(_bundles.c.emaid == contract.emaid))
     values = {
         "pcid": contract.pcid,
-        "receiver_key": receiver_key,
+        "receiver_key": bundle.receiver_key,
         "certificate": certificate,
         "is_default": is_default,
         "not_before": contract.certificate.not_valid_before_utc,
@@ -134,7 +152,7 @@ def put(
         connection,
         _bundles,
         {"emaid": contract.emaid, "v2g_root_fingerprint": contract.v2g_root_fingerprint},
-        {"document": document, "stored_at": now},
+        {"document": bundle.document, "cps_not_after": bundle.cps_not_after, "stored_at": now},
     )
     return Contract(
         emaid=contract.emaid,

@@ -4,7 +4,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 from pydantic import Field, StringConstraints
 
 from backend_stub.errors import Code
@@ -101,12 +101,14 @@ def router(pool: ProvisioningPool) -> APIRouter:
     @routes.get(
         "/lookupVehicle/{pcid}",
         summary="Ask whether a car is known",
+        response_class=Response,
         responses=refusals(Code.UNKNOWN_PCID),
         response_description="The car is known; no content.",
     )
-    async def lookup(pcid: PcidPath) -> None:
+    async def lookup(pcid: PcidPath) -> Response:
         """Say whether a provisioning certificate is registered for this PCID."""
         await pool.get(pcid)
+        return Response()
 
     @routes.get(
         "/{pcid}", summary="Get a car's provisioning certificate", responses=refusals(Code.UNKNOWN_PCID)
@@ -115,9 +117,15 @@ def router(pool: ProvisioningPool) -> APIRouter:
         """Return the registered chain, for a mobility operator that wants to make a contract for the car."""
         return ProvisioningAnswer(OEMMessage=ProvisioningCertificateData.of(await pool.get(pcid)))
 
-    @routes.delete("/{pcid}", summary="Withdraw a car", responses=refusals(Code.UNKNOWN_PCID))
-    async def delete(pcid: PcidPath) -> None:
+    @routes.delete(
+        "/{pcid}",
+        summary="Withdraw a car",
+        response_class=Response,
+        responses=refusals(Code.UNKNOWN_PCID),
+    )
+    async def delete(pcid: PcidPath) -> Response:
         """Remove the certificate and every contract that was made for the car."""
         await pool.delete(pcid)
+        return Response()
 
     return routes

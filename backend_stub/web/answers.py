@@ -42,10 +42,16 @@ def refusals(*codes: Code) -> dict[int | str, dict[str, Any]]:
     texts: dict[int, list[str]] = {}
     for code in (*codes, Code.REQUEST, Code.TOO_LARGE, Code.SLOW, Code.STORE):
         texts.setdefault(int(code.status), []).append(f"`[{code}]` {code.meaning}")
-    return {
+    described: dict[int | str, dict[str, Any]] = {
         status: {"model": ErrorAnswer, "description": "; ".join(dict.fromkeys(lines))}
         for status, lines in sorted(texts.items())
     }
+    # Also keeps FastAPI from describing a 422 of its own that is never sent.
+    described["default"] = {
+        "model": ErrorAnswer,
+        "description": f"`[{Code.INTERNAL}]` {Code.INTERNAL.meaning}",
+    }
+    return described
 
 
 def error_response(
@@ -78,7 +84,7 @@ def install_error_handlers(app: FastAPI) -> None:
     async def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
         request.state.reason = str(Code.REQUEST)
         messages = [
-            f"[{Code.REQUEST}] {'.'.join(str(step) for step in item['loc'])}: {item['msg']}"
+            f"[{Code.REQUEST}] {'.'.join(str(step) for step in item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
             for item in error.errors()
         ]
         return error_response(Code.REQUEST.status, messages)
