@@ -21,7 +21,7 @@ Nothing in here encodes or decodes: :mod:`exi.grammar` derives the grammars from
 
 from enum import Enum
 from types import ModuleType
-from typing import Any, dataclass_transform
+from typing import Any
 from zlib import crc32
 
 import msgspec
@@ -40,18 +40,29 @@ class Required:
         raise TypeError(f"Missing required argument {self.field!r}")
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(msgspec.field,))
-class XsdMeta(msgspec.StructMeta):
-    """Makes message classes that an engine can build and read quickly.
+class XsdType(msgspec.Struct, array_like=True, gc=False, tag_field="_class"):
+    """Base of every class that stands for one complex type of an XML schema.
 
-    For whoever writes code, and for mypy, the fields are keyword-only. At run time they can be given by
-    position as well, which costs half as much; the engines do so. ``tag`` tells the classes apart in
-    what :mod:`msgspec` writes of a message, which the native engine reads instead of the objects.
+    Messages are trees of plain values, so the garbage collector, which is there for cycles, need not
+    look at them.
+    """
+
+
+class Message(msgspec.StructMeta):
+    """Makes message classes that engines can build and read quickly.
+
+    ``class Req(XsdType, kw_only=True, metaclass=Message)``: for whoever writes code, and for mypy, the
+    fields are keyword-only. At run time they can be given by position as well, which costs a third; the
+    engines do so. The ``tag`` tells the classes apart in what :mod:`msgspec` writes of a message, which
+    the native engine reads instead of the objects.
+
+    What it makes has msgspec's own metaclass, not this one: before Python 3.12 a class whose metaclass is
+    written in Python is called through a tuple of arguments, at twice the cost.
     """
 
     def __new__(
         mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], /, **config: Any
-    ) -> "XsdMeta":
+    ) -> msgspec.StructMeta:
         """Create a message class; ``config`` is that of :class:`msgspec.Struct`."""
         has_default = any(getattr(base, "__struct_defaults__", ()) for base in bases)
         for field in namespace.get("__annotations__", ()):
@@ -60,15 +71,7 @@ class XsdMeta(msgspec.StructMeta):
             elif has_default:
                 namespace[field] = msgspec.field(default_factory=Required(field))
         tag = crc32(f"{namespace['__module__']}.{name}".encode())
-        return super().__new__(mcs, name, bases, namespace, **config | {"kw_only": False, "tag": tag})
-
-
-class XsdType(msgspec.Struct, metaclass=XsdMeta, array_like=True, gc=False, tag_field="_class"):
-    """Base of every class that stands for one complex type of an XML schema.
-
-    Messages are trees of plain values, so the garbage collector, which is there for cycles, need not
-    look at them.
-    """
+        return msgspec.StructMeta(name, bases, namespace, **config | {"kw_only": False, "tag": tag})
 
 
 class Kind(Enum):

@@ -11,6 +11,7 @@ from exi.schema import (
     UNSIGNED_INT,
     Element,
     GlobalElement,
+    Message,
     MessageSet,
     XsdType,
 )
@@ -26,7 +27,7 @@ ID = UNSIGNED_BYTE
 PRIORITY = UNSIGNED_BYTE.restrict(minimum=1, maximum=20)
 
 
-class AppProtocol(XsdType, kw_only=True):
+class AppProtocol(XsdType, kw_only=True, metaclass=Message):
     """``AppProtocolType``."""
 
     protocol_namespace: Annotated[str, Element("ProtocolNamespace", PROTOCOL_NAMESPACE, ns="")]
@@ -47,13 +48,13 @@ class ResponseCode(StrEnum):
     Failed_NoNegotiation = "Failed_NoNegotiation"
 
 
-class SupportedAppProtocolReq(XsdType, kw_only=True):
+class SupportedAppProtocolReq(XsdType, kw_only=True, metaclass=Message):
     """``supportedAppProtocolReq``."""
 
     app_protocol: Annotated[list[AppProtocol], Element("AppProtocol", ns="", occurs=(1, 20))]
 
 
-class SupportedAppProtocolRes(XsdType, kw_only=True):
+class SupportedAppProtocolRes(XsdType, kw_only=True, metaclass=Message):
     """``supportedAppProtocolRes``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode", ns="")]

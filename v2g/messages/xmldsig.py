@@ -16,6 +16,7 @@ from exi.schema import (
     Element,
     GlobalElement,
     Item,
+    Message,
     MessageSet,
     Sequence,
     Text,
@@ -43,14 +44,14 @@ _ANY_NUMBER = (0, None)
 _AT_LEAST_ONE = (1, None)
 
 
-class CanonicalizationMethod(XsdType, kw_only=True):
+class CanonicalizationMethod(XsdType, kw_only=True, metaclass=Message):
     """``CanonicalizationMethodType``; ISO 15118 fixes the algorithm to canonical EXI."""
 
     algorithm: Annotated[str, Attribute("Algorithm", ANY_URI)]
     content: Annotated[list[Item | str], Content(Wildcard("##any", _ANY_NUMBER), mixed=True)] = []
 
 
-class SignatureMethod(XsdType, kw_only=True):
+class SignatureMethod(XsdType, kw_only=True, metaclass=Message):
     """``SignatureMethodType``."""
 
     algorithm: Annotated[str, Attribute("Algorithm", ANY_URI)]
@@ -68,7 +69,7 @@ class SignatureMethod(XsdType, kw_only=True):
     ] = []
 
 
-class Transform(XsdType, kw_only=True):
+class Transform(XsdType, kw_only=True, metaclass=Message):
     """``TransformType``; ISO 15118 allows exactly one per reference, canonical EXI."""
 
     algorithm: Annotated[str, Attribute("Algorithm", ANY_URI)]
@@ -78,20 +79,20 @@ class Transform(XsdType, kw_only=True):
     ] = []
 
 
-class Transforms(XsdType, kw_only=True):
+class Transforms(XsdType, kw_only=True, metaclass=Message):
     """``TransformsType``."""
 
     transform: Annotated[list[Transform], Element("Transform", ref=True, occurs=_AT_LEAST_ONE)]
 
 
-class DigestMethod(XsdType, kw_only=True):
+class DigestMethod(XsdType, kw_only=True, metaclass=Message):
     """``DigestMethodType``."""
 
     algorithm: Annotated[str, Attribute("Algorithm", ANY_URI)]
     content: Annotated[list[Item | str], Content(Wildcard("##other", _ANY_NUMBER), mixed=True)] = []
 
 
-class Reference(XsdType, kw_only=True):
+class Reference(XsdType, kw_only=True, metaclass=Message):
     """``ReferenceType``: the digest of one signed element, named by ``uri`` (``#`` and its Id)."""
 
     id: Annotated[str | None, Attribute("Id", ID)] = None
@@ -102,7 +103,7 @@ class Reference(XsdType, kw_only=True):
     digest_value: Annotated[bytes, Element("DigestValue", DIGEST_VALUE, ref=True)]
 
 
-class SignedInfo(XsdType, kw_only=True):
+class SignedInfo(XsdType, kw_only=True, metaclass=Message):
     """``SignedInfoType``: what the signature value covers."""
 
     id: Annotated[str | None, Attribute("Id", ID)] = None
@@ -111,14 +112,14 @@ class SignedInfo(XsdType, kw_only=True):
     reference: Annotated[list[Reference], Element("Reference", ref=True, occurs=_AT_LEAST_ONE)]
 
 
-class SignatureValue(XsdType, kw_only=True):
+class SignatureValue(XsdType, kw_only=True, metaclass=Message):
     """``SignatureValueType``; for ECDSA the raw r and s, each as long as the curve's order."""
 
     id: Annotated[str | None, Attribute("Id", ID)] = None
     value: Annotated[bytes, Text(BASE64)]
 
 
-class DSAKeyValue(XsdType, kw_only=True):
+class DSAKeyValue(XsdType, kw_only=True, metaclass=Message):
     """``DSAKeyValueType``."""
 
     content: Annotated[
@@ -137,14 +138,14 @@ class DSAKeyValue(XsdType, kw_only=True):
     ] = []
 
 
-class RSAKeyValue(XsdType, kw_only=True):
+class RSAKeyValue(XsdType, kw_only=True, metaclass=Message):
     """``RSAKeyValueType``."""
 
     modulus: Annotated[bytes, Element("Modulus", CRYPTO_BINARY)]
     exponent: Annotated[bytes, Element("Exponent", CRYPTO_BINARY)]
 
 
-class KeyValue(XsdType, kw_only=True):
+class KeyValue(XsdType, kw_only=True, metaclass=Message):
     """``KeyValueType``."""
 
     content: Annotated[
@@ -162,7 +163,7 @@ class KeyValue(XsdType, kw_only=True):
     ] = []
 
 
-class RetrievalMethod(XsdType, kw_only=True):
+class RetrievalMethod(XsdType, kw_only=True, metaclass=Message):
     """``RetrievalMethodType``."""
 
     type: Annotated[str | None, Attribute("Type", ANY_URI)] = None
@@ -170,14 +171,14 @@ class RetrievalMethod(XsdType, kw_only=True):
     transforms: Annotated[Transforms | None, Element("Transforms", ref=True)] = None
 
 
-class X509IssuerSerial(XsdType, kw_only=True):
+class X509IssuerSerial(XsdType, kw_only=True, metaclass=Message):
     """``X509IssuerSerialType``: names a certificate by its issuer (RFC 4514) and serial number."""
 
     x509_issuer_name: Annotated[str, Element("X509IssuerName", STRING)]
     x509_serial_number: Annotated[int, Element("X509SerialNumber", INTEGER)]
 
 
-class X509Data(XsdType, kw_only=True):
+class X509Data(XsdType, kw_only=True, metaclass=Message):
     """``X509DataType``."""
 
     content: Annotated[
@@ -202,7 +203,7 @@ class X509Data(XsdType, kw_only=True):
     ] = []
 
 
-class PGPData(XsdType, kw_only=True):
+class PGPData(XsdType, kw_only=True, metaclass=Message):
     """``PGPDataType``."""
 
     content: Annotated[
@@ -224,7 +225,7 @@ class PGPData(XsdType, kw_only=True):
     ] = []
 
 
-class SPKIData(XsdType, kw_only=True):
+class SPKIData(XsdType, kw_only=True, metaclass=Message):
     """``SPKIDataType``."""
 
     content: Annotated[
@@ -233,7 +234,7 @@ class SPKIData(XsdType, kw_only=True):
     ] = []
 
 
-class KeyInfo(XsdType, kw_only=True):
+class KeyInfo(XsdType, kw_only=True, metaclass=Message):
     """``KeyInfoType``; ISO 15118 does not allow it in a message."""
 
     id: Annotated[str | None, Attribute("Id", ID)] = None
@@ -258,7 +259,7 @@ class KeyInfo(XsdType, kw_only=True):
     ] = []
 
 
-class Object(XsdType, kw_only=True):
+class Object(XsdType, kw_only=True, metaclass=Message):
     """``ObjectType``; ISO 15118 does not allow it in a message."""
 
     encoding: Annotated[str | None, Attribute("Encoding", ANY_URI)] = None
@@ -269,7 +270,7 @@ class Object(XsdType, kw_only=True):
     ] = []
 
 
-class Signature(XsdType, kw_only=True):
+class Signature(XsdType, kw_only=True, metaclass=Message):
     """``SignatureType``: stands in the message header and signs elements of the body."""
 
     id: Annotated[str | None, Attribute("Id", ID)] = None
@@ -279,14 +280,14 @@ class Signature(XsdType, kw_only=True):
     object: Annotated[list[Object], Element("Object", ref=True, occurs=_ANY_NUMBER)] = []
 
 
-class Manifest(XsdType, kw_only=True):
+class Manifest(XsdType, kw_only=True, metaclass=Message):
     """``ManifestType``."""
 
     id: Annotated[str | None, Attribute("Id", ID)] = None
     reference: Annotated[list[Reference], Element("Reference", ref=True, occurs=_AT_LEAST_ONE)]
 
 
-class SignatureProperty(XsdType, kw_only=True):
+class SignatureProperty(XsdType, kw_only=True, metaclass=Message):
     """``SignaturePropertyType``."""
 
     id: Annotated[str | None, Attribute("Id", ID)] = None
@@ -296,7 +297,7 @@ class SignatureProperty(XsdType, kw_only=True):
     ] = []
 
 
-class SignatureProperties(XsdType, kw_only=True):
+class SignatureProperties(XsdType, kw_only=True, metaclass=Message):
     """``SignaturePropertiesType``."""
 
     id: Annotated[str | None, Attribute("Id", ID)] = None

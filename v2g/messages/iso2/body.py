@@ -11,6 +11,7 @@ from exi.schema import (
     Attribute,
     Element,
     GlobalElement,
+    Message,
     XsdType,
 )
 from v2g.messages.iso2.datatypes import (
@@ -73,23 +74,23 @@ TYPES = (
 )
 
 
-class BodyBase(XsdType, kw_only=True):
+class BodyBase(XsdType, kw_only=True, metaclass=Message):
     """``BodyBaseType`` (abstract)."""
 
 
-class Body(XsdType, kw_only=True):
+class Body(XsdType, kw_only=True, metaclass=Message):
     """``BodyType``."""
 
     body_element: Annotated[BodyBase | None, Element("BodyElement", ref=True)] = None
 
 
-class SessionSetupReq(BodyBase, kw_only=True):
+class SessionSetupReq(BodyBase, kw_only=True, metaclass=Message):
     """``SessionSetupReqType``."""
 
     evcc_id: Annotated[bytes, Element("EVCCID", EVCC_ID)]
 
 
-class SessionSetupRes(BodyBase, kw_only=True):
+class SessionSetupRes(BodyBase, kw_only=True, metaclass=Message):
     """``SessionSetupResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
@@ -97,14 +98,14 @@ class SessionSetupRes(BodyBase, kw_only=True):
     evse_time_stamp: Annotated[int | None, Element("EVSETimeStamp", LONG)] = None
 
 
-class ServiceDiscoveryReq(BodyBase, kw_only=True):
+class ServiceDiscoveryReq(BodyBase, kw_only=True, metaclass=Message):
     """``ServiceDiscoveryReqType``."""
 
     service_scope: Annotated[str | None, Element("ServiceScope", SERVICE_SCOPE)] = None
     service_category: Annotated[ServiceCategory | None, Element("ServiceCategory")] = None
 
 
-class ServiceDiscoveryRes(BodyBase, kw_only=True):
+class ServiceDiscoveryRes(BodyBase, kw_only=True, metaclass=Message):
     """``ServiceDiscoveryResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
@@ -113,13 +114,13 @@ class ServiceDiscoveryRes(BodyBase, kw_only=True):
     service_list: Annotated[ServiceList | None, Element("ServiceList")] = None
 
 
-class ServiceDetailReq(BodyBase, kw_only=True):
+class ServiceDetailReq(BodyBase, kw_only=True, metaclass=Message):
     """``ServiceDetailReqType``."""
 
     service_id: Annotated[int, Element("ServiceID", SERVICE_ID)]
 
 
-class ServiceDetailRes(BodyBase, kw_only=True):
+class ServiceDetailRes(BodyBase, kw_only=True, metaclass=Message):
     """``ServiceDetailResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
@@ -127,27 +128,27 @@ class ServiceDetailRes(BodyBase, kw_only=True):
     service_parameter_list: Annotated[ServiceParameterList | None, Element("ServiceParameterList")] = None
 
 
-class PaymentServiceSelectionReq(BodyBase, kw_only=True):
+class PaymentServiceSelectionReq(BodyBase, kw_only=True, metaclass=Message):
     """``PaymentServiceSelectionReqType``."""
 
     selected_payment_option: Annotated[PaymentOption, Element("SelectedPaymentOption")]
     selected_service_list: Annotated[SelectedServiceList, Element("SelectedServiceList")]
 
 
-class PaymentServiceSelectionRes(BodyBase, kw_only=True):
+class PaymentServiceSelectionRes(BodyBase, kw_only=True, metaclass=Message):
     """``PaymentServiceSelectionResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
 
 
-class PaymentDetailsReq(BodyBase, kw_only=True):
+class PaymentDetailsReq(BodyBase, kw_only=True, metaclass=Message):
     """``PaymentDetailsReqType``."""
 
     emaid: Annotated[str, Element("eMAID", EMAID_TEXT)]
     contract_signature_cert_chain: Annotated[CertificateChain, Element("ContractSignatureCertChain")]
 
 
-class PaymentDetailsRes(BodyBase, kw_only=True):
+class PaymentDetailsRes(BodyBase, kw_only=True, metaclass=Message):
     """``PaymentDetailsResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
@@ -155,21 +156,21 @@ class PaymentDetailsRes(BodyBase, kw_only=True):
     evse_time_stamp: Annotated[int, Element("EVSETimeStamp", LONG)]
 
 
-class AuthorizationReq(BodyBase, kw_only=True):
+class AuthorizationReq(BodyBase, kw_only=True, metaclass=Message):
     """``AuthorizationReqType``."""
 
     id: Annotated[str | None, Attribute("Id", ID, ns=NAMESPACE)] = None
     gen_challenge: Annotated[bytes | None, Element("GenChallenge", GEN_CHALLENGE)] = None
 
 
-class AuthorizationRes(BodyBase, kw_only=True):
+class AuthorizationRes(BodyBase, kw_only=True, metaclass=Message):
     """``AuthorizationResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
     evse_processing: Annotated[EVSEProcessing, Element("EVSEProcessing")]
 
 
-class ChargeParameterDiscoveryReq(BodyBase, kw_only=True):
+class ChargeParameterDiscoveryReq(BodyBase, kw_only=True, metaclass=Message):
     """``ChargeParameterDiscoveryReqType``."""
 
     max_entries_sa_schedule_tuple: Annotated[
@@ -179,7 +180,7 @@ class ChargeParameterDiscoveryReq(BodyBase, kw_only=True):
     ev_charge_parameter: Annotated[EVChargeParameter, Element("EVChargeParameter", ns=DATATYPES, ref=True)]
 
 
-class ChargeParameterDiscoveryRes(BodyBase, kw_only=True):
+class ChargeParameterDiscoveryRes(BodyBase, kw_only=True, metaclass=Message):
     """``ChargeParameterDiscoveryResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
@@ -190,7 +191,7 @@ class ChargeParameterDiscoveryRes(BodyBase, kw_only=True):
     ]
 
 
-class PowerDeliveryReq(BodyBase, kw_only=True):
+class PowerDeliveryReq(BodyBase, kw_only=True, metaclass=Message):
     """``PowerDeliveryReqType``."""
 
     charge_progress: Annotated[ChargeProgress, Element("ChargeProgress")]
@@ -201,14 +202,14 @@ class PowerDeliveryReq(BodyBase, kw_only=True):
     ] = None
 
 
-class PowerDeliveryRes(BodyBase, kw_only=True):
+class PowerDeliveryRes(BodyBase, kw_only=True, metaclass=Message):
     """``PowerDeliveryResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
     evse_status: Annotated[EVSEStatus, Element("EVSEStatus", ns=DATATYPES, ref=True)]
 
 
-class MeteringReceiptReq(BodyBase, kw_only=True):
+class MeteringReceiptReq(BodyBase, kw_only=True, metaclass=Message):
     """``MeteringReceiptReqType``."""
 
     id: Annotated[str | None, Attribute("Id", ID, ns=NAMESPACE)] = None
@@ -217,26 +218,26 @@ class MeteringReceiptReq(BodyBase, kw_only=True):
     meter_info: Annotated[MeterInfo, Element("MeterInfo")]
 
 
-class MeteringReceiptRes(BodyBase, kw_only=True):
+class MeteringReceiptRes(BodyBase, kw_only=True, metaclass=Message):
     """``MeteringReceiptResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
     evse_status: Annotated[EVSEStatus, Element("EVSEStatus", ns=DATATYPES, ref=True)]
 
 
-class SessionStopReq(BodyBase, kw_only=True):
+class SessionStopReq(BodyBase, kw_only=True, metaclass=Message):
     """``SessionStopReqType``."""
 
     charging_session: Annotated[ChargingSession, Element("ChargingSession")]
 
 
-class SessionStopRes(BodyBase, kw_only=True):
+class SessionStopRes(BodyBase, kw_only=True, metaclass=Message):
     """``SessionStopResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
 
 
-class CertificateUpdateReq(BodyBase, kw_only=True):
+class CertificateUpdateReq(BodyBase, kw_only=True, metaclass=Message):
     """``CertificateUpdateReqType``."""
 
     id: Annotated[str, Attribute("Id", ID, ns=NAMESPACE)]
@@ -245,7 +246,7 @@ class CertificateUpdateReq(BodyBase, kw_only=True):
     list_of_root_certificate_ids: Annotated[ListOfRootCertificateIDs, Element("ListOfRootCertificateIDs")]
 
 
-class CertificateUpdateRes(BodyBase, kw_only=True):
+class CertificateUpdateRes(BodyBase, kw_only=True, metaclass=Message):
     """``CertificateUpdateResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
@@ -259,7 +260,7 @@ class CertificateUpdateRes(BodyBase, kw_only=True):
     retry_counter: Annotated[int | None, Element("RetryCounter", SHORT)] = None
 
 
-class CertificateInstallationReq(BodyBase, kw_only=True):
+class CertificateInstallationReq(BodyBase, kw_only=True, metaclass=Message):
     """``CertificateInstallationReqType``."""
 
     id: Annotated[str, Attribute("Id", ID, ns=NAMESPACE)]
@@ -267,7 +268,7 @@ class CertificateInstallationReq(BodyBase, kw_only=True):
     list_of_root_certificate_ids: Annotated[ListOfRootCertificateIDs, Element("ListOfRootCertificateIDs")]
 
 
-class CertificateInstallationRes(BodyBase, kw_only=True):
+class CertificateInstallationRes(BodyBase, kw_only=True, metaclass=Message):
     """``CertificateInstallationResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
@@ -280,11 +281,11 @@ class CertificateInstallationRes(BodyBase, kw_only=True):
     emaid: Annotated[EMAID, Element("eMAID")]
 
 
-class ChargingStatusReq(BodyBase, kw_only=True):
+class ChargingStatusReq(BodyBase, kw_only=True, metaclass=Message):
     """``ChargingStatusReqType``."""
 
 
-class ChargingStatusRes(BodyBase, kw_only=True):
+class ChargingStatusRes(BodyBase, kw_only=True, metaclass=Message):
     """``ChargingStatusResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
@@ -296,13 +297,13 @@ class ChargingStatusRes(BodyBase, kw_only=True):
     ac_evse_status: Annotated[AC_EVSEStatus, Element("AC_EVSEStatus")]
 
 
-class CableCheckReq(BodyBase, kw_only=True):
+class CableCheckReq(BodyBase, kw_only=True, metaclass=Message):
     """``CableCheckReqType``."""
 
     dc_ev_status: Annotated[DC_EVStatus, Element("DC_EVStatus")]
 
 
-class CableCheckRes(BodyBase, kw_only=True):
+class CableCheckRes(BodyBase, kw_only=True, metaclass=Message):
     """``CableCheckResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
@@ -310,7 +311,7 @@ class CableCheckRes(BodyBase, kw_only=True):
     evse_processing: Annotated[EVSEProcessing, Element("EVSEProcessing")]
 
 
-class PreChargeReq(BodyBase, kw_only=True):
+class PreChargeReq(BodyBase, kw_only=True, metaclass=Message):
     """``PreChargeReqType``."""
 
     dc_ev_status: Annotated[DC_EVStatus, Element("DC_EVStatus")]
@@ -318,7 +319,7 @@ class PreChargeReq(BodyBase, kw_only=True):
     ev_target_current: Annotated[PhysicalValue, Element("EVTargetCurrent")]
 
 
-class PreChargeRes(BodyBase, kw_only=True):
+class PreChargeRes(BodyBase, kw_only=True, metaclass=Message):
     """``PreChargeResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
@@ -326,7 +327,7 @@ class PreChargeRes(BodyBase, kw_only=True):
     evse_present_voltage: Annotated[PhysicalValue, Element("EVSEPresentVoltage")]
 
 
-class CurrentDemandReq(BodyBase, kw_only=True):
+class CurrentDemandReq(BodyBase, kw_only=True, metaclass=Message):
     """``CurrentDemandReqType``."""
 
     dc_ev_status: Annotated[DC_EVStatus, Element("DC_EVStatus")]
@@ -341,7 +342,7 @@ class CurrentDemandReq(BodyBase, kw_only=True):
     ev_target_voltage: Annotated[PhysicalValue, Element("EVTargetVoltage")]
 
 
-class CurrentDemandRes(BodyBase, kw_only=True):
+class CurrentDemandRes(BodyBase, kw_only=True, metaclass=Message):
     """``CurrentDemandResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
@@ -360,13 +361,13 @@ class CurrentDemandRes(BodyBase, kw_only=True):
     receipt_required: Annotated[bool | None, Element("ReceiptRequired", BOOLEAN)] = None
 
 
-class WeldingDetectionReq(BodyBase, kw_only=True):
+class WeldingDetectionReq(BodyBase, kw_only=True, metaclass=Message):
     """``WeldingDetectionReqType``."""
 
     dc_ev_status: Annotated[DC_EVStatus, Element("DC_EVStatus")]
 
 
-class WeldingDetectionRes(BodyBase, kw_only=True):
+class WeldingDetectionRes(BodyBase, kw_only=True, metaclass=Message):
     """``WeldingDetectionResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]

@@ -20,6 +20,7 @@ from exi.schema import (
     Attribute,
     Element,
     GlobalElement,
+    Message,
     Text,
     XsdType,
 )
@@ -67,7 +68,7 @@ class ServiceCategory(StrEnum):
 SERVICE_SCOPE = STRING.restrict(max_length=64)
 
 
-class Service(XsdType, kw_only=True):
+class Service(XsdType, kw_only=True, metaclass=Message):
     """``ServiceType``."""
 
     service_id: Annotated[int, Element("ServiceID", SERVICE_ID)]
@@ -77,20 +78,20 @@ class Service(XsdType, kw_only=True):
     free_service: Annotated[bool, Element("FreeService", BOOLEAN)]
 
 
-class ServiceList(XsdType, kw_only=True):
+class ServiceList(XsdType, kw_only=True, metaclass=Message):
     """``ServiceListType``."""
 
     service: Annotated[list[Service], Element("Service", occurs=(1, 8))]
 
 
-class SelectedService(XsdType, kw_only=True):
+class SelectedService(XsdType, kw_only=True, metaclass=Message):
     """``SelectedServiceType``."""
 
     service_id: Annotated[int, Element("ServiceID", SERVICE_ID)]
     parameter_set_id: Annotated[int | None, Element("ParameterSetID", SHORT)] = None
 
 
-class SelectedServiceList(XsdType, kw_only=True):
+class SelectedServiceList(XsdType, kw_only=True, metaclass=Message):
     """``SelectedServiceListType``."""
 
     selected_service: Annotated[list[SelectedService], Element("SelectedService", occurs=(1, 16))]
@@ -111,7 +112,7 @@ class UnitSymbol(StrEnum):
     Wh = "Wh"
 
 
-class PhysicalValue(XsdType, kw_only=True):
+class PhysicalValue(XsdType, kw_only=True, metaclass=Message):
     """``PhysicalValueType``."""
 
     multiplier: Annotated[int, Element("Multiplier", UNIT_MULTIPLIER)]
@@ -119,7 +120,7 @@ class PhysicalValue(XsdType, kw_only=True):
     value: Annotated[int, Element("Value", SHORT)]
 
 
-class Parameter(XsdType, kw_only=True):
+class Parameter(XsdType, kw_only=True, metaclass=Message):
     """``ParameterType``."""
 
     name: Annotated[str, Attribute("Name", STRING, ns=NAMESPACE)]
@@ -131,14 +132,14 @@ class Parameter(XsdType, kw_only=True):
     string_value: Annotated[str | None, Element("stringValue", STRING, choice="choice")] = None
 
 
-class ParameterSet(XsdType, kw_only=True):
+class ParameterSet(XsdType, kw_only=True, metaclass=Message):
     """``ParameterSetType``."""
 
     parameter_set_id: Annotated[int, Element("ParameterSetID", SHORT)]
     parameter: Annotated[list[Parameter], Element("Parameter", occurs=(1, 16))]
 
 
-class ServiceParameterList(XsdType, kw_only=True):
+class ServiceParameterList(XsdType, kw_only=True, metaclass=Message):
     """``ServiceParameterListType``."""
 
     parameter_set: Annotated[list[ParameterSet], Element("ParameterSet", occurs=(1, 255))]
@@ -155,13 +156,13 @@ class EnergyTransferMode(StrEnum):
     DC_unique = "DC_unique"
 
 
-class SupportedEnergyTransferMode(XsdType, kw_only=True):
+class SupportedEnergyTransferMode(XsdType, kw_only=True, metaclass=Message):
     """``SupportedEnergyTransferModeType``."""
 
     energy_transfer_mode: Annotated[list[EnergyTransferMode], Element("EnergyTransferMode", occurs=(1, 6))]
 
 
-class ChargeService(Service, kw_only=True):
+class ChargeService(Service, kw_only=True, metaclass=Message):
     """``ChargeServiceType``."""
 
     supported_energy_transfer_mode: Annotated[
@@ -172,7 +173,7 @@ class ChargeService(Service, kw_only=True):
 PRIVATE_KEY = BASE64.restrict(max_length=48)
 
 
-class ContractSignatureEncryptedPrivateKey(XsdType, kw_only=True):
+class ContractSignatureEncryptedPrivateKey(XsdType, kw_only=True, metaclass=Message):
     """``ContractSignatureEncryptedPrivateKeyType``."""
 
     id: Annotated[str, Attribute("Id", ID, ns=NAMESPACE)]
@@ -182,7 +183,7 @@ class ContractSignatureEncryptedPrivateKey(XsdType, kw_only=True):
 D_HPUBLICKEY = BASE64.restrict(max_length=65)
 
 
-class DiffieHellmanPublickey(XsdType, kw_only=True):
+class DiffieHellmanPublickey(XsdType, kw_only=True, metaclass=Message):
     """``DiffieHellmanPublickeyType``."""
 
     id: Annotated[str, Attribute("Id", ID, ns=NAMESPACE)]
@@ -192,7 +193,7 @@ class DiffieHellmanPublickey(XsdType, kw_only=True):
 EMAID_TEXT = STRING.restrict(min_length=14, max_length=15)
 
 
-class EMAID(XsdType, kw_only=True):
+class EMAID(XsdType, kw_only=True, metaclass=Message):
     """``EMAIDType``."""
 
     id: Annotated[str, Attribute("Id", ID, ns=NAMESPACE)]
@@ -202,13 +203,13 @@ class EMAID(XsdType, kw_only=True):
 CERTIFICATE = BASE64.restrict(max_length=800)
 
 
-class SubCertificates(XsdType, kw_only=True):
+class SubCertificates(XsdType, kw_only=True, metaclass=Message):
     """``SubCertificatesType``."""
 
     certificate: Annotated[list[bytes], Element("Certificate", CERTIFICATE, occurs=(1, 4))]
 
 
-class CertificateChain(XsdType, kw_only=True):
+class CertificateChain(XsdType, kw_only=True, metaclass=Message):
     """``CertificateChainType``."""
 
     id: Annotated[str | None, Attribute("Id", ID, ns=NAMESPACE)] = None
@@ -216,7 +217,7 @@ class CertificateChain(XsdType, kw_only=True):
     sub_certificates: Annotated[SubCertificates | None, Element("SubCertificates")] = None
 
 
-class ListOfRootCertificateIDs(XsdType, kw_only=True):
+class ListOfRootCertificateIDs(XsdType, kw_only=True, metaclass=Message):
     """``ListOfRootCertificateIDsType``."""
 
     root_certificate_id: Annotated[list[X509IssuerSerial], Element("RootCertificateID", occurs=(1, 20))]
@@ -227,7 +228,7 @@ SIG_METER_READING = BASE64.restrict(max_length=64)
 METER_STATUS = SHORT
 
 
-class MeterInfo(XsdType, kw_only=True):
+class MeterInfo(XsdType, kw_only=True, metaclass=Message):
     """``MeterInfoType``."""
 
     meter_id: Annotated[str, Element("MeterID", METER_ID)]
@@ -248,37 +249,37 @@ class FaultCode(StrEnum):
 FAULT_MSG = STRING.restrict(max_length=64)
 
 
-class Notification(XsdType, kw_only=True):
+class Notification(XsdType, kw_only=True, metaclass=Message):
     """``NotificationType``."""
 
     fault_code: Annotated[FaultCode, Element("FaultCode")]
     fault_msg: Annotated[str | None, Element("FaultMsg", FAULT_MSG)] = None
 
 
-class SASchedules(XsdType, kw_only=True):
+class SASchedules(XsdType, kw_only=True, metaclass=Message):
     """``SASchedulesType`` (abstract)."""
 
 
 SA_ID = UNSIGNED_BYTE.restrict(minimum=1, maximum=255)
 
 
-class Interval(XsdType, kw_only=True):
+class Interval(XsdType, kw_only=True, metaclass=Message):
     """``IntervalType`` (abstract)."""
 
 
-class Entry(XsdType, kw_only=True):
+class Entry(XsdType, kw_only=True, metaclass=Message):
     """``EntryType`` (abstract)."""
 
     time_interval: Annotated[Interval, Element("TimeInterval", ref=True)]
 
 
-class PMaxScheduleEntry(Entry, kw_only=True):
+class PMaxScheduleEntry(Entry, kw_only=True, metaclass=Message):
     """``PMaxScheduleEntryType``."""
 
     p_max: Annotated[PhysicalValue, Element("PMax")]
 
 
-class PMaxSchedule(XsdType, kw_only=True):
+class PMaxSchedule(XsdType, kw_only=True, metaclass=Message):
     """``PMaxScheduleType``."""
 
     p_max_schedule_entry: Annotated[
@@ -297,7 +298,7 @@ class CostKind(StrEnum):
     CarbonDioxideEmission = "CarbonDioxideEmission"
 
 
-class Cost(XsdType, kw_only=True):
+class Cost(XsdType, kw_only=True, metaclass=Message):
     """``CostType``."""
 
     cost_kind: Annotated[CostKind, Element("costKind")]
@@ -305,21 +306,21 @@ class Cost(XsdType, kw_only=True):
     amount_multiplier: Annotated[int | None, Element("amountMultiplier", UNIT_MULTIPLIER)] = None
 
 
-class ConsumptionCost(XsdType, kw_only=True):
+class ConsumptionCost(XsdType, kw_only=True, metaclass=Message):
     """``ConsumptionCostType``."""
 
     start_value: Annotated[PhysicalValue, Element("startValue")]
     cost: Annotated[list[Cost], Element("Cost", occurs=(1, 3))]
 
 
-class SalesTariffEntry(Entry, kw_only=True):
+class SalesTariffEntry(Entry, kw_only=True, metaclass=Message):
     """``SalesTariffEntryType``."""
 
     e_price_level: Annotated[int | None, Element("EPriceLevel", UNSIGNED_BYTE)] = None
     consumption_cost: Annotated[list[ConsumptionCost], Element("ConsumptionCost", occurs=(0, 3))] = []
 
 
-class SalesTariff(XsdType, kw_only=True):
+class SalesTariff(XsdType, kw_only=True, metaclass=Message):
     """``SalesTariffType``."""
 
     id: Annotated[str | None, Attribute("Id", ID, ns=NAMESPACE)] = None
@@ -333,7 +334,7 @@ class SalesTariff(XsdType, kw_only=True):
     ]
 
 
-class SAScheduleTuple(XsdType, kw_only=True):
+class SAScheduleTuple(XsdType, kw_only=True, metaclass=Message):
     """``SAScheduleTupleType``."""
 
     sa_schedule_tuple_id: Annotated[int, Element("SAScheduleTupleID", SA_ID)]
@@ -341,13 +342,13 @@ class SAScheduleTuple(XsdType, kw_only=True):
     sales_tariff: Annotated[SalesTariff | None, Element("SalesTariff")] = None
 
 
-class SAScheduleList(SASchedules, kw_only=True):
+class SAScheduleList(SASchedules, kw_only=True, metaclass=Message):
     """``SAScheduleListType``."""
 
     sa_schedule_tuple: Annotated[list[SAScheduleTuple], Element("SAScheduleTuple", occurs=(1, 3))]
 
 
-class RelativeTimeInterval(Interval, kw_only=True):
+class RelativeTimeInterval(Interval, kw_only=True, metaclass=Message):
     """``RelativeTimeIntervalType``."""
 
     start: Annotated[int, Element("start", UNSIGNED_INT.restrict(minimum=0, maximum=16777214))]
@@ -364,20 +365,20 @@ class EVSENotification(StrEnum):
     ReNegotiation = "ReNegotiation"
 
 
-class EVSEStatus(XsdType, kw_only=True):
+class EVSEStatus(XsdType, kw_only=True, metaclass=Message):
     """``EVSEStatusType`` (abstract)."""
 
     notification_max_delay: Annotated[int, Element("NotificationMaxDelay", UNSIGNED_SHORT)]
     evse_notification: Annotated[EVSENotification, Element("EVSENotification")]
 
 
-class AC_EVSEStatus(EVSEStatus, kw_only=True):
+class AC_EVSEStatus(EVSEStatus, kw_only=True, metaclass=Message):
     """``AC_EVSEStatusType``."""
 
     rcd: Annotated[bool, Element("RCD", BOOLEAN)]
 
 
-class EVStatus(XsdType, kw_only=True):
+class EVStatus(XsdType, kw_only=True, metaclass=Message):
     """``EVStatusType`` (abstract)."""
 
 
@@ -408,7 +409,7 @@ class DC_EVSEStatusCode(StrEnum):
     Reserved_C = "Reserved_C"
 
 
-class DC_EVSEStatus(EVSEStatus, kw_only=True):
+class DC_EVSEStatus(EVSEStatus, kw_only=True, metaclass=Message):
     """``DC_EVSEStatusType``."""
 
     evse_isolation_status: Annotated[IsolationLevel | None, Element("EVSEIsolationStatus")] = None
@@ -435,7 +436,7 @@ class DC_EVErrorCode(StrEnum):
 PERCENT_VALUE = BYTE.restrict(minimum=0, maximum=100)
 
 
-class DC_EVStatus(EVStatus, kw_only=True):
+class DC_EVStatus(EVStatus, kw_only=True, metaclass=Message):
     """``DC_EVStatusType``."""
 
     ev_ready: Annotated[bool, Element("EVReady", BOOLEAN)]
@@ -443,13 +444,13 @@ class DC_EVStatus(EVStatus, kw_only=True):
     ev_ress_soc: Annotated[int, Element("EVRESSSOC", PERCENT_VALUE)]
 
 
-class EVChargeParameter(XsdType, kw_only=True):
+class EVChargeParameter(XsdType, kw_only=True, metaclass=Message):
     """``EVChargeParameterType`` (abstract)."""
 
     departure_time: Annotated[int | None, Element("DepartureTime", UNSIGNED_INT)] = None
 
 
-class AC_EVChargeParameter(EVChargeParameter, kw_only=True):
+class AC_EVChargeParameter(EVChargeParameter, kw_only=True, metaclass=Message):
     """``AC_EVChargeParameterType``."""
 
     e_amount: Annotated[PhysicalValue, Element("EAmount")]
@@ -458,7 +459,7 @@ class AC_EVChargeParameter(EVChargeParameter, kw_only=True):
     ev_min_current: Annotated[PhysicalValue, Element("EVMinCurrent")]
 
 
-class DC_EVChargeParameter(EVChargeParameter, kw_only=True):
+class DC_EVChargeParameter(EVChargeParameter, kw_only=True, metaclass=Message):
     """``DC_EVChargeParameterType``."""
 
     dc_ev_status: Annotated[DC_EVStatus, Element("DC_EVStatus")]
@@ -471,11 +472,11 @@ class DC_EVChargeParameter(EVChargeParameter, kw_only=True):
     bulk_soc: Annotated[int | None, Element("BulkSOC", PERCENT_VALUE)] = None
 
 
-class EVSEChargeParameter(XsdType, kw_only=True):
+class EVSEChargeParameter(XsdType, kw_only=True, metaclass=Message):
     """``EVSEChargeParameterType`` (abstract)."""
 
 
-class AC_EVSEChargeParameter(EVSEChargeParameter, kw_only=True):
+class AC_EVSEChargeParameter(EVSEChargeParameter, kw_only=True, metaclass=Message):
     """``AC_EVSEChargeParameterType``."""
 
     ac_evse_status: Annotated[AC_EVSEStatus, Element("AC_EVSEStatus")]
@@ -483,7 +484,7 @@ class AC_EVSEChargeParameter(EVSEChargeParameter, kw_only=True):
     evse_max_current: Annotated[PhysicalValue, Element("EVSEMaxCurrent")]
 
 
-class DC_EVSEChargeParameter(EVSEChargeParameter, kw_only=True):
+class DC_EVSEChargeParameter(EVSEChargeParameter, kw_only=True, metaclass=Message):
     """``DC_EVSEChargeParameterType``."""
 
     dc_evse_status: Annotated[DC_EVSEStatus, Element("DC_EVSEStatus")]
@@ -499,11 +500,11 @@ class DC_EVSEChargeParameter(EVSEChargeParameter, kw_only=True):
     evse_energy_to_be_delivered: Annotated[PhysicalValue | None, Element("EVSEEnergyToBeDelivered")] = None
 
 
-class EVPowerDeliveryParameter(XsdType, kw_only=True):
+class EVPowerDeliveryParameter(XsdType, kw_only=True, metaclass=Message):
     """``EVPowerDeliveryParameterType`` (abstract)."""
 
 
-class DC_EVPowerDeliveryParameter(EVPowerDeliveryParameter, kw_only=True):
+class DC_EVPowerDeliveryParameter(EVPowerDeliveryParameter, kw_only=True, metaclass=Message):
     """``DC_EVPowerDeliveryParameterType``."""
 
     dc_ev_status: Annotated[DC_EVStatus, Element("DC_EVStatus")]
@@ -514,7 +515,7 @@ class DC_EVPowerDeliveryParameter(EVPowerDeliveryParameter, kw_only=True):
 MAX_NUM_PHASES = BYTE.restrict(minimum=1, maximum=3)
 
 
-class ProfileEntry(XsdType, kw_only=True):
+class ProfileEntry(XsdType, kw_only=True, metaclass=Message):
     """``ProfileEntryType``."""
 
     charging_profile_entry_start: Annotated[int, Element("ChargingProfileEntryStart", UNSIGNED_INT)]
@@ -524,7 +525,7 @@ class ProfileEntry(XsdType, kw_only=True):
     ] = None
 
 
-class ChargingProfile(XsdType, kw_only=True):
+class ChargingProfile(XsdType, kw_only=True, metaclass=Message):
     """``ChargingProfileType``."""
 
     profile_entry: Annotated[list[ProfileEntry], Element("ProfileEntry", occurs=(1, 24))]
@@ -577,7 +578,7 @@ class PaymentOption(StrEnum):
     ExternalPayment = "ExternalPayment"
 
 
-class PaymentOptionList(XsdType, kw_only=True):
+class PaymentOptionList(XsdType, kw_only=True, metaclass=Message):
     """``PaymentOptionListType``."""
 
     payment_option: Annotated[list[PaymentOption], Element("PaymentOption", occurs=(1, 2))]

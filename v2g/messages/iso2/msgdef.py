@@ -5,6 +5,7 @@ from typing import Annotated
 from exi.schema import (
     Element,
     GlobalElement,
+    Message,
     XsdType,
 )
 from v2g.messages.iso2.body import (
@@ -18,7 +19,7 @@ NAMESPACE = "urn:iso:15118:2:2013:MsgDef"
 PREFIX = "v2gci_d"
 
 
-class V2G_Message(XsdType, kw_only=True):
+class V2G_Message(XsdType, kw_only=True, metaclass=Message):
     """``V2G_Message``."""
 
     header: Annotated[MessageHeader, Element("Header")]
