@@ -9,6 +9,7 @@ charger's trace exists (a foreign car), the session is told from the charger's s
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 
 from lab.model import (
@@ -313,8 +314,10 @@ def _with_charger(
 
 def _with_after(exchanges: list[Exchange]) -> list[Exchange]:
     """Return the exchanges with the car's time after each response."""
-    following = [exchange.before_s for exchange in exchanges[1:]]
-    return [replace(e, after_s=after) for e, after in zip(exchanges, [*following, None], strict=True)]
+    return [
+        replace(exchange, after_s=following.before_s if following is not None else None)
+        for exchange, following in zip_longest(exchanges, exchanges[1:])
+    ]
 
 
 def _timeline(events: Sequence[Event], exchanges: Sequence[Exchange], hops: Sequence[Hop]) -> list[Entry]:

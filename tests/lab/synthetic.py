@@ -1,11 +1,14 @@
 """Traces made up for tests: what three processes would have written, with round numbers."""
 
+import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lab.trace_file import Event, write_trace
 
+VECTORS = Path(__file__).parents[1] / "vectors"
 START = 1_790_000_000.0
 EMAID = "DEPNCC1A2B3C4D5"
 SESSION_ID = "5a11c0ffee000001"
@@ -88,8 +91,10 @@ class Recorder:
         self.message("secc", "received", f"{name}Req", out, link)
         spent = 0.0
         for kind, after, fields in charger_events:
-            role = "backend" if kind.startswith("http.") else "secc"
-            self.add(role, kind, after, **fields)
+            if kind == "backend.note":
+                self.add("backend", "signature.verified", after, **fields)
+            else:
+                self.add("backend" if kind == "backend.handled" else "secc", kind, after, **fields)
             spent += after
         if name == "SessionSetup":
             self.session = SESSION_ID[:-1] + self.car[-1]
@@ -135,7 +140,19 @@ BACKEND_CALL: Sequence[tuple[str, float, dict[str, Any]]] = (
         0.5,
         {"method": "POST", "url": "http://127.0.0.1:8080/v1/ccp/signedContractData", "budget_s": 4.4},
     ),
-    ("backend.response", 20.0, {"status": 200, "elapsed_s": 0.02, "bytes": 6120}),
+    ("backend.note", 12.0, {"what": "CertificateInstallationReq", "references": ["id1"]}),
+    (
+        "backend.handled",
+        4.0,
+        {
+            "method": "POST",
+            "path": "/v1/ccp/signedContractData",
+            "status": 200,
+            "elapsed_s": 0.011,
+            "bytes": 6120,
+        },
+    ),
+    ("backend.response", 4.0, {"status": 200, "elapsed_s": 0.02, "bytes": 6120}),
 )
 
 
@@ -282,6 +299,18 @@ def silent_run() -> list[Event]:
     recorder = Recorder(Clock(), {})
     silent_session(recorder)
     return recorder.events
+
+
+def real_payloads() -> dict[str, str]:
+    """EXI of real messages by name, from the published vectors."""
+    found: dict[str, str] = {}
+    for file in ("exi_appprotocol.jsonl", "exi_iso2.jsonl"):
+        for line in (VECTORS / file).read_text().splitlines():
+            vector = json.loads(line)
+            name = re.search(r"<(?:\w+:)?(\w+Re[qs])\b", vector["xml"])
+            if vector["kind"] == "document" and name:
+                found.setdefault(name[1][:1].upper() + name[1][1:], vector["exi_hex"])
+    return found
 
 
 def hostile_strings() -> Iterator[str]:
