@@ -35,10 +35,12 @@ _ALGORITHMS = {
 }
 
 # Everything that pyca/cryptography raises for bytes that are not a proper certificate. Some faults are
-# warnings unless the process turns warnings into errors.
+# warnings unless the process turns warnings into errors; older versions let a KeyError through for a name
+# whose string type they do not know.
 _UNREADABLE = (
     ValueError,
     TypeError,
+    KeyError,
     UnsupportedAlgorithm,
     x509.InvalidVersion,
     x509.DuplicateExtension,
@@ -182,9 +184,14 @@ def _facts(certificate: x509.Certificate) -> _Facts:
         serial = certificate.serial_number
         _ = certificate.issuer, certificate.not_valid_before_utc, certificate.not_valid_after_utc
         version = certificate.version
-        size = len(certificate.public_bytes(Encoding.DER))
+        der = certificate.public_bytes(Encoding.DER)
+        signature = certificate.signature
     except _UNREADABLE as error:
         raise CertificateError(Rule.UNREADABLE, label, f"cannot be read: {error}") from error
+    if not der.endswith(b"\0" + signature):
+        # The count of unused bits stands outside of what is signed: only one value may be accepted, or
+        # the same certificate would have several fingerprints.
+        raise CertificateError(Rule.UNREADABLE, label, "the signature is not a whole number of bytes")
     if serial <= 0:
         raise CertificateError(Rule.UNREADABLE, label, "the serial number is not positive")
     if version is not x509.Version.v3:
@@ -192,7 +199,7 @@ def _facts(certificate: x509.Certificate) -> _Facts:
     return _Facts(
         certificate=certificate,
         label=label,
-        size=size,
+        size=len(der),
         extensions=extensions,
         domains=tuple(str(domain.value) for domain in domains),
         constraints=constraints.value if constraints else None,
