@@ -169,3 +169,10 @@ def convert(data: Mapping[str, Any], source: str) -> Config:
             except ValueError as error:
                 raise ConfigError(source, f"network.{name}", str(error)) from error
     return config
+
+
+def check(config: Config, source: str) -> None:
+    """Check what only file and flags together can satisfy; raises ConfigError."""
+    if not (config.network.sdp or config.network.listen):
+        reason = "an address is needed where discovery is off (--listen), such as [::]:0"
+        raise ConfigError(source, "network.listen", reason)

@@ -101,15 +101,18 @@ class Connection:
             self._conclude(end)
             await self._channel.close(end.reason)
 
+    def _release(self) -> None:
+        """Take the car off the mains and free its outlet, if it has one."""
+        if self._session is None:
+            return
+        fault = self._session.context.release()
+        if fault:
+            self._channel.tracer.event("error", type="ContactorError", detail=fault, place="outlet")
+            _log.error("%s: %s; the outlet is out of service", self.name, fault)
+
     def _conclude(self, end: End) -> None:
-        fields: dict[str, float] = {}
-        if self._session is not None:
-            context = self._session.context
-            fields["energy_wh"] = context.energy_wh
-            fault = context.release()
-            if fault:
-                context.tracer.event("error", type="ContactorError", detail=fault, place="outlet")
-                _log.error("%s: %s; the outlet is out of service", self.name, fault)
+        self._release()
+        fields = {} if self._session is None else {"energy_wh": self._session.context.energy_wh}
         self._channel.tracer.event("session.ended", outcome=end.outcome, reason=end.reason, **fields)
         level = logging.INFO if end.outcome == "ok" else logging.WARNING
         _log.log(level, "%s: %s: %s", self.name, end.outcome, end.reason)
@@ -132,6 +135,7 @@ class Connection:
             if answer.ends:
                 break
             timer = protocol.timing.sequence_timeout_after(answer.name)
+        self._release()
         await self._linger()
         if answer.refused:
             return End("failed", f"{answer.name} {answer.code}: {answer.refused}")

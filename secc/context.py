@@ -13,8 +13,7 @@ class Context:
     """The memory of one session; handlers read and change it. Protocols derive their own.
 
     ``secure`` is True over TLS. ``session_id`` is empty until the session is set up, ``evcc_id`` is the
-    car's. ``start_wh`` is the meter when the session began. ``finished`` says how an orderly session ended;
-    it is empty for all others.
+    car's. ``finished`` says how an orderly session ended; it is empty for all others.
     """
 
     charger: Charger
@@ -23,15 +22,16 @@ class Context:
     session_id: bytes = b""
     evcc_id: bytes = b""
     outlet: Outlet | None = None
-    start_wh: float = 0.0
     finished: str = ""
+    _start_wh: float = 0.0
+    _drawn_wh: float = 0.0
 
     def take_outlet(self) -> Outlet | None:
         """Take a free outlet of the station for this session, once; None when there is none."""
         if self.outlet is None:
             self.outlet = self.charger.station.take()
             if self.outlet is not None:
-                self.start_wh = self.outlet.meter.reading_wh
+                self._start_wh = self.outlet.meter.reading_wh
         return self.outlet
 
     @property
@@ -43,16 +43,19 @@ class Context:
 
     @property
     def energy_wh(self) -> float:
-        """What this session has drawn so far."""
-        return 0.0 if self.outlet is None else self.outlet.meter.reading_wh - self.start_wh
+        """What this session has drawn so far; no longer counting once the outlet is given back."""
+        if self.outlet is not None:
+            self._drawn_wh = self.outlet.meter.reading_wh - self._start_wh
+        return self._drawn_wh
 
     def release(self) -> str | None:
-        """Isolate the outlet and give it back; called once, however the session ended.
+        """Isolate the outlet and give it back, as soon as the session has ended, however it did.
 
         Returns what is wrong when the contactor stays closed: such an outlet is not given to another car.
         """
         if self.outlet is None:
             return None
+        self._drawn_wh = self.energy_wh
         outlet, self.outlet = self.outlet, None
         try:
             outlet.isolate()

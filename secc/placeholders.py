@@ -17,8 +17,6 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import Any, NamedTuple, TypeVar
 
-import msgspec
-
 from exi.schema import ID, IDREF, Attribute, Content, Datatype, Element, Kind, Text, XsdType
 
 T = TypeVar("T", bound=XsdType)
@@ -87,16 +85,22 @@ def _mandatory(cls: type[XsdType]) -> tuple[_Field, ...]:
     hints = typing.get_type_hints(cls, include_extras=True)
     choices: set[str] = set()
     found: list[_Field] = []
-    for info in msgspec.structs.fields(cls):
-        kind, marker = typing.get_args(hints[info.name])
+    for name in cls.__struct_fields__:
+        kind, marker = typing.get_args(hints[name])
         choice = marker.choice if isinstance(marker, Element) else None
         if choice is not None and not choice.endswith("?"):
             if choice not in choices:
                 choices.add(choice)
-                found.append(_Field(info.name, _without_none(kind), marker))
-        elif info.required:
-            found.append(_Field(info.name, kind, marker))
+                found.append(_Field(name, _without_none(kind), marker))
+        elif _is_demanded(kind, marker):
+            found.append(_Field(name, kind, marker))
     return tuple(found)
+
+
+def _is_demanded(kind: Any, marker: Marker) -> bool:
+    if typing.get_origin(kind) is list:
+        return isinstance(marker, Element) and marker.occurs is not None and marker.occurs[0] > 0
+    return type(None) not in typing.get_args(kind)
 
 
 def _without_none(kind: Any) -> Any:

@@ -16,7 +16,7 @@ import msgspec
 import exi
 from pki.entropy import SystemEntropy
 from secc.charger import Charger
-from secc.config import Config, load, override
+from secc.config import Config, check, load, override
 from secc.credentials import load_identity, load_trust
 from secc.errors import ConfigError, StartError
 from secc.iso2 import PROTOCOL
@@ -45,6 +45,7 @@ def run(config_file: str | None, changes: Mapping[str, Any], *, as_json: bool, v
     source = config_file or "command line"
     config = load(config_file) if config_file else Config()
     config = override(config, changes)
+    check(config, source)
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",

@@ -9,7 +9,7 @@ from ipaddress import IPv6Address
 
 from secc.charger import Charger
 from secc.connection import Connection
-from secc.errors import ConfigError, StartError
+from secc.errors import StartError
 from secc.protocol import Protocol
 from v2g.capture import Capture
 from v2g.endpoint import Endpoint
@@ -69,7 +69,7 @@ class Server:
         self.doors: list[Door] = []
 
     async def start(self) -> None:
-        """Open the ports, and discovery when there is an interface; raises ConfigError or StartError."""
+        """Open the ports, and discovery when there is an interface; raises StartError."""
         try:
             for security, endpoint in self._endpoints():
                 self.doors.append(Door(security, await self._listen(security, endpoint)))
@@ -83,7 +83,10 @@ class Server:
                     capture=self._capture,
                 )
                 await self._sdp.open()
-        except (ConnectError, InterfaceError) as error:
+        except ConnectError as error:
+            await self._close()
+            raise StartError(f"{error.address}: {error.reason}") from error
+        except InterfaceError as error:
             await self._close()
             raise StartError(str(error)) from error
 
@@ -129,10 +132,9 @@ class Server:
         if settings.listen:
             return Endpoint.parse(settings.listen)
         if self.interface is None:
-            reason = "an address is needed where discovery is off, such as [::]:0"
-            raise ConfigError("configuration", "network.listen", reason)
+            raise StartError("network.listen: an address is needed where discovery is off, such as [::]:0")
         if self.interface.link_local is None:
-            raise StartError(f"{self.interface} has no IPv6 link-local address")
+            raise StartError(f"{self.interface} has no IPv6 link-local address: give one to listen on")
         return Endpoint(f"{self.interface.link_local}%{self.interface.name}", 0)
 
     async def _listen(self, security: Security, endpoint: Endpoint) -> Listener:

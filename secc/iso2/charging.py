@@ -33,14 +33,13 @@ def charge_parameters(
     rating = context.plug.rating
     context.ev_phases = _PHASES[mode]
     context.ev_max_current_a = values.number(limits.ev_max_current)
-    context.p_max_w = {_SCHEDULE_ID: rating.power_w(rating.max_current_a, context.ev_phases)}
+    p_max = values.quantity(rating.power_w(rating.max_current_a, context.ev_phases), UnitSymbol.W)
+    context.p_max_w = {_SCHEDULE_ID: values.number(p_max)}  # as the car reads it, rounded to the wire
     return Reply(
         iso2.ChargeParameterDiscoveryRes(
             response_code=ResponseCode.OK,
             evse_processing=EVSEProcessing.Finished,
-            sa_schedules=iso2.SAScheduleList(
-                sa_schedule_tuple=[_schedule(number, p_max) for number, p_max in context.p_max_w.items()]
-            ),
+            sa_schedules=iso2.SAScheduleList(sa_schedule_tuple=[_schedule(_SCHEDULE_ID, p_max)]),
             evse_charge_parameter=iso2.AC_EVSEChargeParameter(
                 ac_evse_status=values.ac_status(context),
                 evse_nominal_voltage=values.quantity(rating.voltage_v, UnitSymbol.V),
@@ -65,10 +64,10 @@ def _fault(limits: iso2.AC_EVChargeParameter, max_current_a: float) -> str:
     return ""
 
 
-def _schedule(number: int, p_max_w: float) -> iso2.SAScheduleTuple:
+def _schedule(number: int, p_max: iso2.PhysicalValue) -> iso2.SAScheduleTuple:
     entry = iso2.PMaxScheduleEntry(
         time_interval=iso2.RelativeTimeInterval(start=0, duration=_SCHEDULE_DURATION_S),
-        p_max=values.quantity(p_max_w, UnitSymbol.W),
+        p_max=p_max,
     )
     return iso2.SAScheduleTuple(
         sa_schedule_tuple_id=number, p_max_schedule=iso2.PMaxSchedule(p_max_schedule_entry=[entry])

@@ -35,6 +35,7 @@ _BY_CODE: Mapping[str, BundleFailure] = MappingProxyType(
         "CHAIN_EXPIRED": BundleFailure.CHAIN_EXPIRED,
         "REVOKED": BundleFailure.REVOKED,
         "NO_CONTRACT": BundleFailure.NOT_FOUND,
+        "DEADLINE": BundleFailure.LATE,
     }
 )
 
