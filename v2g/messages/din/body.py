@@ -10,6 +10,7 @@ from exi.schema import (
     Attribute,
     Element,
     GlobalElement,
+    Message,
 )
 from v2g.messages.din.datatypes import (
     CERTIFICATE,
@@ -72,13 +73,13 @@ TYPES = (
 )
 
 
-class SessionSetupReq(BodyBase, kw_only=True):
+class SessionSetupReq(BodyBase, kw_only=True, metaclass=Message):
     """``SessionSetupReqType``."""
 
     evcc_id: Annotated[bytes, Element("EVCCID", EVCC_ID)]
 
 
-class SessionSetupRes(BodyBase, kw_only=True):
+class SessionSetupRes(BodyBase, kw_only=True, metaclass=Message):
     """``SessionSetupResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
@@ -86,14 +87,14 @@ class SessionSetupRes(BodyBase, kw_only=True):
     date_time_now: Annotated[int | None, Element("DateTimeNow", LONG)] = None
 
 
-class ServiceDiscoveryReq(BodyBase, kw_only=True):
+class ServiceDiscoveryReq(BodyBase, kw_only=True, metaclass=Message):
     """``ServiceDiscoveryReqType``."""
 
     service_scope: Annotated[str | None, Element("ServiceScope", SERVICE_SCOPE)] = None
     service_category: Annotated[ServiceCategory | None, Element("ServiceCategory")] = None
 
 
-class ServiceDiscoveryRes(BodyBase, kw_only=True):
+class ServiceDiscoveryRes(BodyBase, kw_only=True, metaclass=Message):
     """``ServiceDiscoveryResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
@@ -102,13 +103,13 @@ class ServiceDiscoveryRes(BodyBase, kw_only=True):
     service_list: Annotated[ServiceTagList | None, Element("ServiceList")] = None
 
 
-class ServiceDetailReq(BodyBase, kw_only=True):
+class ServiceDetailReq(BodyBase, kw_only=True, metaclass=Message):
     """``ServiceDetailReqType``."""
 
     service_id: Annotated[int, Element("ServiceID", SERVICE_ID)]
 
 
-class ServiceDetailRes(BodyBase, kw_only=True):
+class ServiceDetailRes(BodyBase, kw_only=True, metaclass=Message):
     """``ServiceDetailResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
@@ -116,27 +117,27 @@ class ServiceDetailRes(BodyBase, kw_only=True):
     service_parameter_list: Annotated[ServiceParameterList | None, Element("ServiceParameterList")] = None
 
 
-class ServicePaymentSelectionReq(BodyBase, kw_only=True):
+class ServicePaymentSelectionReq(BodyBase, kw_only=True, metaclass=Message):
     """``ServicePaymentSelectionReqType``."""
 
     selected_payment_option: Annotated[PaymentOption, Element("SelectedPaymentOption")]
     selected_service_list: Annotated[SelectedServiceList, Element("SelectedServiceList")]
 
 
-class ServicePaymentSelectionRes(BodyBase, kw_only=True):
+class ServicePaymentSelectionRes(BodyBase, kw_only=True, metaclass=Message):
     """``ServicePaymentSelectionResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
 
 
-class PaymentDetailsReq(BodyBase, kw_only=True):
+class PaymentDetailsReq(BodyBase, kw_only=True, metaclass=Message):
     """``PaymentDetailsReqType``."""
 
     contract_id: Annotated[str, Element("ContractID", CONTRACT_ID)]
     contract_signature_cert_chain: Annotated[CertificateChain, Element("ContractSignatureCertChain")]
 
 
-class PaymentDetailsRes(BodyBase, kw_only=True):
+class PaymentDetailsRes(BodyBase, kw_only=True, metaclass=Message):
     """``PaymentDetailsResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
@@ -144,21 +145,21 @@ class PaymentDetailsRes(BodyBase, kw_only=True):
     date_time_now: Annotated[int, Element("DateTimeNow", LONG)]
 
 
-class ContractAuthenticationReq(BodyBase, kw_only=True):
+class ContractAuthenticationReq(BodyBase, kw_only=True, metaclass=Message):
     """``ContractAuthenticationReqType``."""
 
     id: Annotated[str | None, Attribute("Id", IDREF)] = None
     gen_challenge: Annotated[str | None, Element("GenChallenge", GEN_CHALLENGE)] = None
 
 
-class ContractAuthenticationRes(BodyBase, kw_only=True):
+class ContractAuthenticationRes(BodyBase, kw_only=True, metaclass=Message):
     """``ContractAuthenticationResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
     evse_processing: Annotated[EVSEProcessing, Element("EVSEProcessing")]
 
 
-class ChargeParameterDiscoveryReq(BodyBase, kw_only=True):
+class ChargeParameterDiscoveryReq(BodyBase, kw_only=True, metaclass=Message):
     """``ChargeParameterDiscoveryReqType``."""
 
     ev_requested_energy_transfer_type: Annotated[
@@ -167,7 +168,7 @@ class ChargeParameterDiscoveryReq(BodyBase, kw_only=True):
     ev_charge_parameter: Annotated[EVChargeParameter, Element("EVChargeParameter", ns=DATATYPES, ref=True)]
 
 
-class ChargeParameterDiscoveryRes(BodyBase, kw_only=True):
+class ChargeParameterDiscoveryRes(BodyBase, kw_only=True, metaclass=Message):
     """``ChargeParameterDiscoveryResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
@@ -178,7 +179,7 @@ class ChargeParameterDiscoveryRes(BodyBase, kw_only=True):
     ]
 
 
-class PowerDeliveryReq(BodyBase, kw_only=True):
+class PowerDeliveryReq(BodyBase, kw_only=True, metaclass=Message):
     """``PowerDeliveryReqType``."""
 
     ready_to_charge_state: Annotated[bool, Element("ReadyToChargeState", BOOLEAN)]
@@ -188,18 +189,18 @@ class PowerDeliveryReq(BodyBase, kw_only=True):
     ] = None
 
 
-class PowerDeliveryRes(BodyBase, kw_only=True):
+class PowerDeliveryRes(BodyBase, kw_only=True, metaclass=Message):
     """``PowerDeliveryResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
     evse_status: Annotated[EVSEStatus, Element("EVSEStatus", ns=DATATYPES, ref=True)]
 
 
-class ChargingStatusReq(BodyBase, kw_only=True):
+class ChargingStatusReq(BodyBase, kw_only=True, metaclass=Message):
     """``ChargingStatusReqType``."""
 
 
-class ChargingStatusRes(BodyBase, kw_only=True):
+class ChargingStatusRes(BodyBase, kw_only=True, metaclass=Message):
     """``ChargingStatusResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
@@ -211,7 +212,7 @@ class ChargingStatusRes(BodyBase, kw_only=True):
     ac_evse_status: Annotated[AC_EVSEStatus, Element("AC_EVSEStatus")]
 
 
-class MeteringReceiptReq(BodyBase, kw_only=True):
+class MeteringReceiptReq(BodyBase, kw_only=True, metaclass=Message):
     """``MeteringReceiptReqType``."""
 
     id: Annotated[str | None, Attribute("Id", IDREF)] = None
@@ -220,24 +221,24 @@ class MeteringReceiptReq(BodyBase, kw_only=True):
     meter_info: Annotated[MeterInfo, Element("MeterInfo")]
 
 
-class MeteringReceiptRes(BodyBase, kw_only=True):
+class MeteringReceiptRes(BodyBase, kw_only=True, metaclass=Message):
     """``MeteringReceiptResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
     ac_evse_status: Annotated[AC_EVSEStatus, Element("AC_EVSEStatus")]
 
 
-class SessionStop(BodyBase, kw_only=True):
+class SessionStop(BodyBase, kw_only=True, metaclass=Message):
     """``SessionStopType``."""
 
 
-class SessionStopRes(BodyBase, kw_only=True):
+class SessionStopRes(BodyBase, kw_only=True, metaclass=Message):
     """``SessionStopResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
 
 
-class CertificateUpdateReq(BodyBase, kw_only=True):
+class CertificateUpdateReq(BodyBase, kw_only=True, metaclass=Message):
     """``CertificateUpdateReqType``."""
 
     id: Annotated[str | None, Attribute("Id", IDREF)] = None
@@ -247,7 +248,7 @@ class CertificateUpdateReq(BodyBase, kw_only=True):
     dh_params: Annotated[bytes, Element("DHParams", D_H_PARAMS)]
 
 
-class CertificateUpdateRes(BodyBase, kw_only=True):
+class CertificateUpdateRes(BodyBase, kw_only=True, metaclass=Message):
     """``CertificateUpdateResType``."""
 
     id: Annotated[str, Attribute("Id", IDREF)]
@@ -261,7 +262,7 @@ class CertificateUpdateRes(BodyBase, kw_only=True):
     retry_counter: Annotated[int, Element("RetryCounter", SHORT)]
 
 
-class CertificateInstallationReq(BodyBase, kw_only=True):
+class CertificateInstallationReq(BodyBase, kw_only=True, metaclass=Message):
     """``CertificateInstallationReqType``."""
 
     id: Annotated[str | None, Attribute("Id", IDREF)] = None
@@ -270,7 +271,7 @@ class CertificateInstallationReq(BodyBase, kw_only=True):
     dh_params: Annotated[bytes, Element("DHParams", D_H_PARAMS)]
 
 
-class CertificateInstallationRes(BodyBase, kw_only=True):
+class CertificateInstallationRes(BodyBase, kw_only=True, metaclass=Message):
     """``CertificateInstallationResType``."""
 
     id: Annotated[str, Attribute("Id", IDREF)]
@@ -283,13 +284,13 @@ class CertificateInstallationRes(BodyBase, kw_only=True):
     contract_id: Annotated[str, Element("ContractID", CONTRACT_ID)]
 
 
-class CableCheckReq(BodyBase, kw_only=True):
+class CableCheckReq(BodyBase, kw_only=True, metaclass=Message):
     """``CableCheckReqType``."""
 
     dc_ev_status: Annotated[DC_EVStatus, Element("DC_EVStatus")]
 
 
-class CableCheckRes(BodyBase, kw_only=True):
+class CableCheckRes(BodyBase, kw_only=True, metaclass=Message):
     """``CableCheckResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
@@ -297,7 +298,7 @@ class CableCheckRes(BodyBase, kw_only=True):
     evse_processing: Annotated[EVSEProcessing, Element("EVSEProcessing")]
 
 
-class PreChargeReq(BodyBase, kw_only=True):
+class PreChargeReq(BodyBase, kw_only=True, metaclass=Message):
     """``PreChargeReqType``."""
 
     dc_ev_status: Annotated[DC_EVStatus, Element("DC_EVStatus")]
@@ -305,7 +306,7 @@ class PreChargeReq(BodyBase, kw_only=True):
     ev_target_current: Annotated[PhysicalValue, Element("EVTargetCurrent")]
 
 
-class PreChargeRes(BodyBase, kw_only=True):
+class PreChargeRes(BodyBase, kw_only=True, metaclass=Message):
     """``PreChargeResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
@@ -313,7 +314,7 @@ class PreChargeRes(BodyBase, kw_only=True):
     evse_present_voltage: Annotated[PhysicalValue, Element("EVSEPresentVoltage")]
 
 
-class CurrentDemandReq(BodyBase, kw_only=True):
+class CurrentDemandReq(BodyBase, kw_only=True, metaclass=Message):
     """``CurrentDemandReqType``."""
 
     dc_ev_status: Annotated[DC_EVStatus, Element("DC_EVStatus")]
@@ -328,7 +329,7 @@ class CurrentDemandReq(BodyBase, kw_only=True):
     ev_target_voltage: Annotated[PhysicalValue, Element("EVTargetVoltage")]
 
 
-class CurrentDemandRes(BodyBase, kw_only=True):
+class CurrentDemandRes(BodyBase, kw_only=True, metaclass=Message):
     """``CurrentDemandResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
@@ -343,13 +344,13 @@ class CurrentDemandRes(BodyBase, kw_only=True):
     evse_maximum_power_limit: Annotated[PhysicalValue | None, Element("EVSEMaximumPowerLimit")] = None
 
 
-class WeldingDetectionReq(BodyBase, kw_only=True):
+class WeldingDetectionReq(BodyBase, kw_only=True, metaclass=Message):
     """``WeldingDetectionReqType``."""
 
     dc_ev_status: Annotated[DC_EVStatus, Element("DC_EVStatus")]
 
 
-class WeldingDetectionRes(BodyBase, kw_only=True):
+class WeldingDetectionRes(BodyBase, kw_only=True, metaclass=Message):
     """``WeldingDetectionResType``."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]

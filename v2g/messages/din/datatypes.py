@@ -19,6 +19,7 @@ from exi.schema import (
     Attribute,
     Element,
     GlobalElement,
+    Message,
     XsdType,
 )
 
@@ -61,7 +62,7 @@ class ServiceCategory(StrEnum):
 SERVICE_SCOPE = STRING.restrict(max_length=32)
 
 
-class ServiceTag(XsdType, kw_only=True):
+class ServiceTag(XsdType, kw_only=True, metaclass=Message):
     """``ServiceTagType``."""
 
     service_id: Annotated[int, Element("ServiceID", SERVICE_ID)]
@@ -70,27 +71,27 @@ class ServiceTag(XsdType, kw_only=True):
     service_scope: Annotated[str | None, Element("ServiceScope", SERVICE_SCOPE)] = None
 
 
-class Service(XsdType, kw_only=True):
+class Service(XsdType, kw_only=True, metaclass=Message):
     """``ServiceType``."""
 
     service_tag: Annotated[ServiceTag, Element("ServiceTag")]
     free_service: Annotated[bool, Element("FreeService", BOOLEAN)]
 
 
-class ServiceTagList(XsdType, kw_only=True):
+class ServiceTagList(XsdType, kw_only=True, metaclass=Message):
     """``ServiceTagListType``."""
 
     service: Annotated[list[Service], Element("Service", occurs=(1, None))]
 
 
-class SelectedService(XsdType, kw_only=True):
+class SelectedService(XsdType, kw_only=True, metaclass=Message):
     """``SelectedServiceType``."""
 
     service_id: Annotated[int, Element("ServiceID", SERVICE_ID)]
     parameter_set_id: Annotated[int | None, Element("ParameterSetID", SHORT)] = None
 
 
-class SelectedServiceList(XsdType, kw_only=True):
+class SelectedServiceList(XsdType, kw_only=True, metaclass=Message):
     """``SelectedServiceListType``."""
 
     selected_service: Annotated[list[SelectedService], Element("SelectedService", occurs=(1, None))]
@@ -125,7 +126,7 @@ class UnitSymbol(StrEnum):
     Wh = "Wh"
 
 
-class PhysicalValue(XsdType, kw_only=True):
+class PhysicalValue(XsdType, kw_only=True, metaclass=Message):
     """``PhysicalValueType``."""
 
     multiplier: Annotated[int, Element("Multiplier", UNIT_MULTIPLIER)]
@@ -133,7 +134,7 @@ class PhysicalValue(XsdType, kw_only=True):
     value: Annotated[int, Element("Value", SHORT)]
 
 
-class Parameter(XsdType, kw_only=True):
+class Parameter(XsdType, kw_only=True, metaclass=Message):
     """``ParameterType``."""
 
     name: Annotated[str, Attribute("Name", STRING)]
@@ -146,14 +147,14 @@ class Parameter(XsdType, kw_only=True):
     string_value: Annotated[str | None, Element("stringValue", STRING, choice="choice")] = None
 
 
-class ParameterSet(XsdType, kw_only=True):
+class ParameterSet(XsdType, kw_only=True, metaclass=Message):
     """``ParameterSetType``."""
 
     parameter_set_id: Annotated[int, Element("ParameterSetID", SHORT)]
     parameter: Annotated[list[Parameter], Element("Parameter", occurs=(1, None))]
 
 
-class ServiceParameterList(XsdType, kw_only=True):
+class ServiceParameterList(XsdType, kw_only=True, metaclass=Message):
     """``ServiceParameterListType``."""
 
     parameter_set: Annotated[list[ParameterSet], Element("ParameterSet", occurs=(1, None))]
@@ -174,7 +175,7 @@ class EVSESupportedEnergyTransfer(StrEnum):
     AC_core3p_DC_extended = "AC_core3p_DC_extended"
 
 
-class ServiceCharge(Service, kw_only=True):
+class ServiceCharge(Service, kw_only=True, metaclass=Message):
     """``ServiceChargeType``."""
 
     energy_transfer_type: Annotated[EVSESupportedEnergyTransfer, Element("EnergyTransferType")]
@@ -183,13 +184,13 @@ class ServiceCharge(Service, kw_only=True):
 CERTIFICATE = BASE64.restrict(max_length=1200)
 
 
-class SubCertificates(XsdType, kw_only=True):
+class SubCertificates(XsdType, kw_only=True, metaclass=Message):
     """``SubCertificatesType``."""
 
     certificate: Annotated[list[bytes], Element("Certificate", CERTIFICATE, occurs=(1, None))]
 
 
-class CertificateChain(XsdType, kw_only=True):
+class CertificateChain(XsdType, kw_only=True, metaclass=Message):
     """``CertificateChainType``."""
 
     certificate: Annotated[bytes, Element("Certificate", CERTIFICATE)]
@@ -199,7 +200,7 @@ class CertificateChain(XsdType, kw_only=True):
 ROOT_CERTIFICATE_ID = STRING.restrict(max_length=40)
 
 
-class ListOfRootCertificateIDs(XsdType, kw_only=True):
+class ListOfRootCertificateIDs(XsdType, kw_only=True, metaclass=Message):
     """``ListOfRootCertificateIDsType``."""
 
     root_certificate_id: Annotated[
@@ -212,7 +213,7 @@ SIG_METER_READING = BASE64.restrict(max_length=32)
 METER_STATUS = SHORT
 
 
-class MeterInfo(XsdType, kw_only=True):
+class MeterInfo(XsdType, kw_only=True, metaclass=Message):
     """``MeterInfoType``."""
 
     meter_id: Annotated[str, Element("MeterID", METER_ID)]
@@ -233,25 +234,25 @@ class FaultCode(StrEnum):
 FAULT_MSG = STRING.restrict(max_length=64)
 
 
-class Notification(XsdType, kw_only=True):
+class Notification(XsdType, kw_only=True, metaclass=Message):
     """``NotificationType``."""
 
     fault_code: Annotated[FaultCode, Element("FaultCode")]
     fault_msg: Annotated[str | None, Element("FaultMsg", FAULT_MSG)] = None
 
 
-class SASchedules(XsdType, kw_only=True):
+class SASchedules(XsdType, kw_only=True, metaclass=Message):
     """``SASchedulesType`` (abstract)."""
 
 
 SA_ID = SHORT
 
 
-class Interval(XsdType, kw_only=True):
+class Interval(XsdType, kw_only=True, metaclass=Message):
     """``IntervalType`` (abstract)."""
 
 
-class Entry(XsdType, kw_only=True):
+class Entry(XsdType, kw_only=True, metaclass=Message):
     """``EntryType`` (abstract)."""
 
     time_interval: Annotated[Interval, Element("TimeInterval", ref=True)]
@@ -260,13 +261,13 @@ class Entry(XsdType, kw_only=True):
 P_MAX = SHORT
 
 
-class PMaxScheduleEntry(Entry, kw_only=True):
+class PMaxScheduleEntry(Entry, kw_only=True, metaclass=Message):
     """``PMaxScheduleEntryType``."""
 
     p_max: Annotated[int, Element("PMax", P_MAX)]
 
 
-class PMaxSchedule(XsdType, kw_only=True):
+class PMaxSchedule(XsdType, kw_only=True, metaclass=Message):
     """``PMaxScheduleType``."""
 
     p_max_schedule_id: Annotated[int, Element("PMaxScheduleID", SA_ID)]
@@ -286,7 +287,7 @@ class CostKind(StrEnum):
     CarbonDioxideEmission = "CarbonDioxideEmission"
 
 
-class Cost(XsdType, kw_only=True):
+class Cost(XsdType, kw_only=True, metaclass=Message):
     """``CostType``."""
 
     cost_kind: Annotated[CostKind, Element("costKind")]
@@ -294,21 +295,21 @@ class Cost(XsdType, kw_only=True):
     amount_multiplier: Annotated[int | None, Element("amountMultiplier", UNIT_MULTIPLIER)] = None
 
 
-class ConsumptionCost(XsdType, kw_only=True):
+class ConsumptionCost(XsdType, kw_only=True, metaclass=Message):
     """``ConsumptionCostType``."""
 
     start_value: Annotated[int, Element("startValue", UNSIGNED_INT)]
     cost: Annotated[list[Cost], Element("Cost", occurs=(0, None))] = []
 
 
-class SalesTariffEntry(Entry, kw_only=True):
+class SalesTariffEntry(Entry, kw_only=True, metaclass=Message):
     """``SalesTariffEntryType``."""
 
     e_price_level: Annotated[int, Element("EPriceLevel", UNSIGNED_BYTE)]
     consumption_cost: Annotated[list[ConsumptionCost], Element("ConsumptionCost", occurs=(0, None))] = []
 
 
-class SalesTariff(XsdType, kw_only=True):
+class SalesTariff(XsdType, kw_only=True, metaclass=Message):
     """``SalesTariffType``."""
 
     id: Annotated[str, Attribute("Id", IDREF)]
@@ -322,7 +323,7 @@ class SalesTariff(XsdType, kw_only=True):
     ]
 
 
-class SAScheduleTuple(XsdType, kw_only=True):
+class SAScheduleTuple(XsdType, kw_only=True, metaclass=Message):
     """``SAScheduleTupleType``."""
 
     sa_schedule_tuple_id: Annotated[int, Element("SAScheduleTupleID", SA_ID)]
@@ -330,20 +331,20 @@ class SAScheduleTuple(XsdType, kw_only=True):
     sales_tariff: Annotated[SalesTariff | None, Element("SalesTariff")] = None
 
 
-class SAScheduleList(SASchedules, kw_only=True):
+class SAScheduleList(SASchedules, kw_only=True, metaclass=Message):
     """``SAScheduleListType``."""
 
     sa_schedule_tuple: Annotated[list[SAScheduleTuple], Element("SAScheduleTuple", occurs=(1, None))]
 
 
-class RelativeTimeInterval(Interval, kw_only=True):
+class RelativeTimeInterval(Interval, kw_only=True, metaclass=Message):
     """``RelativeTimeIntervalType``."""
 
     start: Annotated[int, Element("start", UNSIGNED_INT)]
     duration: Annotated[int | None, Element("duration", UNSIGNED_INT)] = None
 
 
-class EVSEStatus(XsdType, kw_only=True):
+class EVSEStatus(XsdType, kw_only=True, metaclass=Message):
     """``EVSEStatusType`` (abstract)."""
 
 
@@ -355,7 +356,7 @@ class EVSENotification(StrEnum):
     ReNegotiation = "ReNegotiation"
 
 
-class AC_EVSEStatus(EVSEStatus, kw_only=True):
+class AC_EVSEStatus(EVSEStatus, kw_only=True, metaclass=Message):
     """``AC_EVSEStatusType``."""
 
     power_switch_closed: Annotated[bool, Element("PowerSwitchClosed", BOOLEAN)]
@@ -364,7 +365,7 @@ class AC_EVSEStatus(EVSEStatus, kw_only=True):
     evse_notification: Annotated[EVSENotification, Element("EVSENotification")]
 
 
-class EVStatus(XsdType, kw_only=True):
+class EVStatus(XsdType, kw_only=True, metaclass=Message):
     """``EVStatusType`` (abstract)."""
 
 
@@ -394,7 +395,7 @@ class DC_EVSEStatusCode(StrEnum):
     Reserved_C = "Reserved_C"
 
 
-class DC_EVSEStatus(EVSEStatus, kw_only=True):
+class DC_EVSEStatus(EVSEStatus, kw_only=True, metaclass=Message):
     """``DC_EVSEStatusType``."""
 
     evse_isolation_status: Annotated[IsolationLevel | None, Element("EVSEIsolationStatus")] = None
@@ -423,7 +424,7 @@ class DC_EVErrorCode(StrEnum):
 PERCENT_VALUE = BYTE.restrict(minimum=0, maximum=100)
 
 
-class DC_EVStatus(EVStatus, kw_only=True):
+class DC_EVStatus(EVStatus, kw_only=True, metaclass=Message):
     """``DC_EVStatusType``."""
 
     ev_ready: Annotated[bool, Element("EVReady", BOOLEAN)]
@@ -433,11 +434,11 @@ class DC_EVStatus(EVStatus, kw_only=True):
     ev_ress_soc: Annotated[int, Element("EVRESSSOC", PERCENT_VALUE)]
 
 
-class EVChargeParameter(XsdType, kw_only=True):
+class EVChargeParameter(XsdType, kw_only=True, metaclass=Message):
     """``EVChargeParameterType`` (abstract)."""
 
 
-class AC_EVChargeParameter(EVChargeParameter, kw_only=True):
+class AC_EVChargeParameter(EVChargeParameter, kw_only=True, metaclass=Message):
     """``AC_EVChargeParameterType``."""
 
     departure_time: Annotated[int, Element("DepartureTime", UNSIGNED_INT)]
@@ -447,7 +448,7 @@ class AC_EVChargeParameter(EVChargeParameter, kw_only=True):
     ev_min_current: Annotated[PhysicalValue, Element("EVMinCurrent")]
 
 
-class DC_EVChargeParameter(EVChargeParameter, kw_only=True):
+class DC_EVChargeParameter(EVChargeParameter, kw_only=True, metaclass=Message):
     """``DC_EVChargeParameterType``."""
 
     dc_ev_status: Annotated[DC_EVStatus, Element("DC_EVStatus")]
@@ -460,11 +461,11 @@ class DC_EVChargeParameter(EVChargeParameter, kw_only=True):
     bulk_soc: Annotated[int | None, Element("BulkSOC", PERCENT_VALUE)] = None
 
 
-class EVSEChargeParameter(XsdType, kw_only=True):
+class EVSEChargeParameter(XsdType, kw_only=True, metaclass=Message):
     """``EVSEChargeParameterType`` (abstract)."""
 
 
-class AC_EVSEChargeParameter(EVSEChargeParameter, kw_only=True):
+class AC_EVSEChargeParameter(EVSEChargeParameter, kw_only=True, metaclass=Message):
     """``AC_EVSEChargeParameterType``."""
 
     ac_evse_status: Annotated[AC_EVSEStatus, Element("AC_EVSEStatus")]
@@ -473,7 +474,7 @@ class AC_EVSEChargeParameter(EVSEChargeParameter, kw_only=True):
     evse_min_current: Annotated[PhysicalValue, Element("EVSEMinCurrent")]
 
 
-class DC_EVSEChargeParameter(EVSEChargeParameter, kw_only=True):
+class DC_EVSEChargeParameter(EVSEChargeParameter, kw_only=True, metaclass=Message):
     """``DC_EVSEChargeParameterType``."""
 
     dc_evse_status: Annotated[DC_EVSEStatus, Element("DC_EVSEStatus")]
@@ -489,11 +490,11 @@ class DC_EVSEChargeParameter(EVSEChargeParameter, kw_only=True):
     evse_energy_to_be_delivered: Annotated[PhysicalValue | None, Element("EVSEEnergyToBeDelivered")] = None
 
 
-class EVPowerDeliveryParameter(XsdType, kw_only=True):
+class EVPowerDeliveryParameter(XsdType, kw_only=True, metaclass=Message):
     """``EVPowerDeliveryParameterType`` (abstract)."""
 
 
-class DC_EVPowerDeliveryParameter(EVPowerDeliveryParameter, kw_only=True):
+class DC_EVPowerDeliveryParameter(EVPowerDeliveryParameter, kw_only=True, metaclass=Message):
     """``DC_EVPowerDeliveryParameterType``."""
 
     dc_ev_status: Annotated[DC_EVStatus, Element("DC_EVStatus")]
@@ -501,14 +502,14 @@ class DC_EVPowerDeliveryParameter(EVPowerDeliveryParameter, kw_only=True):
     charging_complete: Annotated[bool, Element("ChargingComplete", BOOLEAN)]
 
 
-class ProfileEntry(XsdType, kw_only=True):
+class ProfileEntry(XsdType, kw_only=True, metaclass=Message):
     """``ProfileEntryType``."""
 
     charging_profile_entry_start: Annotated[int, Element("ChargingProfileEntryStart", UNSIGNED_INT)]
     charging_profile_entry_max_power: Annotated[int, Element("ChargingProfileEntryMaxPower", P_MAX)]
 
 
-class ChargingProfile(XsdType, kw_only=True):
+class ChargingProfile(XsdType, kw_only=True, metaclass=Message):
     """``ChargingProfileType``."""
 
     sa_schedule_tuple_id: Annotated[int, Element("SAScheduleTupleID", SA_ID)]
@@ -549,7 +550,7 @@ class PaymentOption(StrEnum):
     ExternalPayment = "ExternalPayment"
 
 
-class PaymentOptions(XsdType, kw_only=True):
+class PaymentOptions(XsdType, kw_only=True, metaclass=Message):
     """``PaymentOptionsType``."""
 
     payment_option: Annotated[list[PaymentOption], Element("PaymentOption", occurs=(1, None))]

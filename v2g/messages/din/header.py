@@ -4,6 +4,7 @@ from typing import Annotated
 
 from exi.schema import (
     Element,
+    Message,
     XsdType,
 )
 from v2g.messages.din.datatypes import (
@@ -24,7 +25,7 @@ PREFIX = "v2gci_h"
 TYPES = "MessageHeaderType"
 
 
-class MessageHeader(XsdType, kw_only=True):
+class MessageHeader(XsdType, kw_only=True, metaclass=Message):
     """``MessageHeaderType``."""
 
     session_id: Annotated[bytes, Element("SessionID", SESSION_ID)]

@@ -5,6 +5,7 @@ from typing import Annotated
 from exi.schema import (
     Element,
     GlobalElement,
+    Message,
     XsdType,
 )
 from v2g.messages.din.header import (
@@ -18,17 +19,17 @@ PREFIX = "v2gci_d"
 TYPES = "BodyBaseType BodyType"
 
 
-class BodyBase(XsdType, kw_only=True):
+class BodyBase(XsdType, kw_only=True, metaclass=Message):
     """``BodyBaseType`` (abstract)."""
 
 
-class Body(XsdType, kw_only=True):
+class Body(XsdType, kw_only=True, metaclass=Message):
     """``BodyType``."""
 
     body_element: Annotated[BodyBase | None, Element("BodyElement", ref=True)] = None
 
 
-class V2G_Message(XsdType, kw_only=True):
+class V2G_Message(XsdType, kw_only=True, metaclass=Message):
     """``V2G_Message``."""
 
     header: Annotated[MessageHeader, Element("Header")]

@@ -5,6 +5,7 @@ from typing import Annotated
 from exi.schema import (
     Element,
     GlobalElement,
+    Message,
     XsdType,
 )
 from v2g.messages.iso20.common_types import (
@@ -39,7 +40,7 @@ TYPES = (
 )
 
 
-class AC_CPDReqEnergyTransferMode(XsdType, kw_only=True):
+class AC_CPDReqEnergyTransferMode(XsdType, kw_only=True, metaclass=Message):
     """``AC_CPDReqEnergyTransferModeType``."""
 
     ev_maximum_charge_power: Annotated[RationalNumber, Element("EVMaximumChargePower")]
@@ -50,7 +51,7 @@ class AC_CPDReqEnergyTransferMode(XsdType, kw_only=True):
     ev_minimum_charge_power_l3: Annotated[RationalNumber | None, Element("EVMinimumChargePower_L3")] = None
 
 
-class AC_ChargeParameterDiscoveryReq(ChargeParameterDiscoveryReq, kw_only=True):
+class AC_ChargeParameterDiscoveryReq(ChargeParameterDiscoveryReq, kw_only=True, metaclass=Message):
     """``AC_ChargeParameterDiscoveryReqType``."""
 
     ac_cpd_req_energy_transfer_mode: Annotated[
@@ -58,7 +59,7 @@ class AC_ChargeParameterDiscoveryReq(ChargeParameterDiscoveryReq, kw_only=True):
     ]
 
 
-class AC_CPDResEnergyTransferMode(XsdType, kw_only=True):
+class AC_CPDResEnergyTransferMode(XsdType, kw_only=True, metaclass=Message):
     """``AC_CPDResEnergyTransferModeType``."""
 
     evse_maximum_charge_power: Annotated[RationalNumber, Element("EVSEMaximumChargePower")]
@@ -87,7 +88,7 @@ class AC_CPDResEnergyTransferMode(XsdType, kw_only=True):
     )
 
 
-class AC_ChargeParameterDiscoveryRes(ChargeParameterDiscoveryRes, kw_only=True):
+class AC_ChargeParameterDiscoveryRes(ChargeParameterDiscoveryRes, kw_only=True, metaclass=Message):
     """``AC_ChargeParameterDiscoveryResType``."""
 
     ac_cpd_res_energy_transfer_mode: Annotated[
@@ -95,20 +96,20 @@ class AC_ChargeParameterDiscoveryRes(ChargeParameterDiscoveryRes, kw_only=True):
     ]
 
 
-class AC_ChargeLoopReq(ChargeLoopReq, kw_only=True):
+class AC_ChargeLoopReq(ChargeLoopReq, kw_only=True, metaclass=Message):
     """``AC_ChargeLoopReqType``."""
 
     cl_req_control_mode: Annotated[CLReqControlMode, Element("CLReqControlMode", ns=COMMON_TYPES, ref=True)]
 
 
-class AC_ChargeLoopRes(ChargeLoopRes, kw_only=True):
+class AC_ChargeLoopRes(ChargeLoopRes, kw_only=True, metaclass=Message):
     """``AC_ChargeLoopResType``."""
 
     evse_target_frequency: Annotated[RationalNumber | None, Element("EVSETargetFrequency")] = None
     cl_res_control_mode: Annotated[CLResControlMode, Element("CLResControlMode", ns=COMMON_TYPES, ref=True)]
 
 
-class BPT_AC_CPDReqEnergyTransferMode(AC_CPDReqEnergyTransferMode, kw_only=True):
+class BPT_AC_CPDReqEnergyTransferMode(AC_CPDReqEnergyTransferMode, kw_only=True, metaclass=Message):
     """``BPT_AC_CPDReqEnergyTransferModeType``."""
 
     ev_maximum_discharge_power: Annotated[RationalNumber, Element("EVMaximumDischargePower")]
@@ -127,7 +128,7 @@ class BPT_AC_CPDReqEnergyTransferMode(AC_CPDReqEnergyTransferMode, kw_only=True)
     )
 
 
-class BPT_AC_CPDResEnergyTransferMode(AC_CPDResEnergyTransferMode, kw_only=True):
+class BPT_AC_CPDResEnergyTransferMode(AC_CPDResEnergyTransferMode, kw_only=True, metaclass=Message):
     """``BPT_AC_CPDResEnergyTransferModeType``."""
 
     evse_maximum_discharge_power: Annotated[RationalNumber, Element("EVSEMaximumDischargePower")]
@@ -146,7 +147,7 @@ class BPT_AC_CPDResEnergyTransferMode(AC_CPDResEnergyTransferMode, kw_only=True)
     ] = None
 
 
-class Scheduled_AC_CLReqControlMode(Scheduled_CLReqControlMode, kw_only=True):
+class Scheduled_AC_CLReqControlMode(Scheduled_CLReqControlMode, kw_only=True, metaclass=Message):
     """``Scheduled_AC_CLReqControlModeType``."""
 
     ev_maximum_charge_power: Annotated[RationalNumber | None, Element("EVMaximumChargePower")] = None
@@ -167,7 +168,7 @@ class Scheduled_AC_CLReqControlMode(Scheduled_CLReqControlMode, kw_only=True):
     )
 
 
-class Scheduled_AC_CLResControlMode(Scheduled_CLResControlMode, kw_only=True):
+class Scheduled_AC_CLResControlMode(Scheduled_CLResControlMode, kw_only=True, metaclass=Message):
     """``Scheduled_AC_CLResControlModeType``."""
 
     evse_target_active_power: Annotated[RationalNumber | None, Element("EVSETargetActivePower")] = None
@@ -189,7 +190,7 @@ class Scheduled_AC_CLResControlMode(Scheduled_CLResControlMode, kw_only=True):
     )
 
 
-class BPT_Scheduled_AC_CLReqControlMode(Scheduled_AC_CLReqControlMode, kw_only=True):
+class BPT_Scheduled_AC_CLReqControlMode(Scheduled_AC_CLReqControlMode, kw_only=True, metaclass=Message):
     """``BPT_Scheduled_AC_CLReqControlModeType``."""
 
     ev_maximum_discharge_power: Annotated[RationalNumber | None, Element("EVMaximumDischargePower")] = None
@@ -208,11 +209,11 @@ class BPT_Scheduled_AC_CLReqControlMode(Scheduled_AC_CLReqControlMode, kw_only=T
     )
 
 
-class BPT_Scheduled_AC_CLResControlMode(Scheduled_AC_CLResControlMode, kw_only=True):
+class BPT_Scheduled_AC_CLResControlMode(Scheduled_AC_CLResControlMode, kw_only=True, metaclass=Message):
     """``BPT_Scheduled_AC_CLResControlModeType``."""
 
 
-class Dynamic_AC_CLReqControlMode(Dynamic_CLReqControlMode, kw_only=True):
+class Dynamic_AC_CLReqControlMode(Dynamic_CLReqControlMode, kw_only=True, metaclass=Message):
     """``Dynamic_AC_CLReqControlModeType``."""
 
     ev_maximum_charge_power: Annotated[RationalNumber, Element("EVMaximumChargePower")]
@@ -233,7 +234,7 @@ class Dynamic_AC_CLReqControlMode(Dynamic_CLReqControlMode, kw_only=True):
     )
 
 
-class Dynamic_AC_CLResControlMode(Dynamic_CLResControlMode, kw_only=True):
+class Dynamic_AC_CLResControlMode(Dynamic_CLResControlMode, kw_only=True, metaclass=Message):
     """``Dynamic_AC_CLResControlModeType``."""
 
     evse_target_active_power: Annotated[RationalNumber, Element("EVSETargetActivePower")]
@@ -255,7 +256,7 @@ class Dynamic_AC_CLResControlMode(Dynamic_CLResControlMode, kw_only=True):
     )
 
 
-class BPT_Dynamic_AC_CLReqControlMode(Dynamic_AC_CLReqControlMode, kw_only=True):
+class BPT_Dynamic_AC_CLReqControlMode(Dynamic_AC_CLReqControlMode, kw_only=True, metaclass=Message):
     """``BPT_Dynamic_AC_CLReqControlModeType``."""
 
     ev_maximum_discharge_power: Annotated[RationalNumber, Element("EVMaximumDischargePower")]
@@ -280,7 +281,7 @@ class BPT_Dynamic_AC_CLReqControlMode(Dynamic_AC_CLReqControlMode, kw_only=True)
     )
 
 
-class BPT_Dynamic_AC_CLResControlMode(Dynamic_AC_CLResControlMode, kw_only=True):
+class BPT_Dynamic_AC_CLResControlMode(Dynamic_AC_CLResControlMode, kw_only=True, metaclass=Message):
     """``BPT_Dynamic_AC_CLResControlModeType``."""
 
 

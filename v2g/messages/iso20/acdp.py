@@ -8,6 +8,7 @@ from exi.schema import (
     SHORT,
     Element,
     GlobalElement,
+    Message,
     XsdType,
 )
 from v2g.messages.iso20.common_types import (
@@ -30,14 +31,14 @@ TYPES = (
 )
 
 
-class ACDP_VehiclePositioningReq(V2GRequest, kw_only=True):
+class ACDP_VehiclePositioningReq(V2GRequest, kw_only=True, metaclass=Message):
     """``ACDP_VehiclePositioningReqType``."""
 
     ev_mobility_status: Annotated[bool, Element("EVMobilityStatus", BOOLEAN)]
     ev_positioning_support: Annotated[bool, Element("EVPositioningSupport", BOOLEAN)]
 
 
-class ACDP_VehiclePositioningRes(V2GResponse, kw_only=True):
+class ACDP_VehiclePositioningRes(V2GResponse, kw_only=True, metaclass=Message):
     """``ACDP_VehiclePositioningResType``."""
 
     evse_processing: Annotated[Processing, Element("EVSEProcessing")]
@@ -58,7 +59,7 @@ class ElectricalChargingDeviceStatus(StrEnum):
     State_D = "State_D"
 
 
-class ACDP_ConnectReq(V2GRequest, kw_only=True):
+class ACDP_ConnectReq(V2GRequest, kw_only=True, metaclass=Message):
     """``ACDP_ConnectReqType``."""
 
     ev_electrical_charging_device_status: Annotated[
@@ -74,7 +75,7 @@ class MechanicalChargingDeviceStatus(StrEnum):
     EndPosition = "EndPosition"
 
 
-class ACDP_ConnectRes(V2GResponse, kw_only=True):
+class ACDP_ConnectRes(V2GResponse, kw_only=True, metaclass=Message):
     """``ACDP_ConnectResType``."""
 
     evse_processing: Annotated[Processing, Element("EVSEProcessing")]
@@ -111,7 +112,7 @@ class ErrorCode(StrEnum):
     FAILED_Reserved2 = "FAILED_Reserved2"
 
 
-class EVTechnicalStatus(XsdType, kw_only=True):
+class EVTechnicalStatus(XsdType, kw_only=True, metaclass=Message):
     """``EVTechnicalStatusType``."""
 
     ev_ready_to_charge: Annotated[bool, Element("EVReadyToCharge", BOOLEAN)]
@@ -124,7 +125,7 @@ class EVTechnicalStatus(XsdType, kw_only=True):
     ev_timeout: Annotated[bool | None, Element("EVTimeout", BOOLEAN)] = None
 
 
-class ACDP_SystemStatusReq(V2GRequest, kw_only=True):
+class ACDP_SystemStatusReq(V2GRequest, kw_only=True, metaclass=Message):
     """``ACDP_SystemStatusReqType``."""
 
     ev_technical_status: Annotated[EVTechnicalStatus, Element("EVTechnicalStatus")]
@@ -139,7 +140,7 @@ class IsolationStatus(StrEnum):
     Fault = "Fault"
 
 
-class ACDP_SystemStatusRes(V2GResponse, kw_only=True):
+class ACDP_SystemStatusRes(V2GResponse, kw_only=True, metaclass=Message):
     """``ACDP_SystemStatusResType``."""
 
     evse_mechanical_charging_device_status: Annotated[
@@ -155,11 +156,11 @@ class ACDP_SystemStatusRes(V2GResponse, kw_only=True):
     ev_association_status: Annotated[bool, Element("EVAssociationStatus", BOOLEAN)]
 
 
-class ACDP_DisconnectReq(ACDP_ConnectReq, kw_only=True):
+class ACDP_DisconnectReq(ACDP_ConnectReq, kw_only=True, metaclass=Message):
     """The element ``ACDP_DisconnectReq``, which has the type of ``ACDP_ConnectReq``."""
 
 
-class ACDP_DisconnectRes(ACDP_ConnectRes, kw_only=True):
+class ACDP_DisconnectRes(ACDP_ConnectRes, kw_only=True, metaclass=Message):
     """The element ``ACDP_DisconnectRes``, which has the type of ``ACDP_ConnectRes``."""
 
 

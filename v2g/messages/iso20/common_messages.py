@@ -18,6 +18,7 @@ from exi.schema import (
     Attribute,
     Element,
     GlobalElement,
+    Message,
     XsdType,
 )
 from v2g.messages.iso20.common_types import (
@@ -72,19 +73,19 @@ TYPES = (
 )
 
 
-class SessionSetupReq(V2GRequest, kw_only=True):
+class SessionSetupReq(V2GRequest, kw_only=True, metaclass=Message):
     """``SessionSetupReqType``."""
 
     evcc_id: Annotated[str, Element("EVCCID", IDENTIFIER)]
 
 
-class SessionSetupRes(V2GResponse, kw_only=True):
+class SessionSetupRes(V2GResponse, kw_only=True, metaclass=Message):
     """``SessionSetupResType``."""
 
     evse_id: Annotated[str, Element("EVSEID", IDENTIFIER)]
 
 
-class AuthorizationSetupReq(V2GRequest, kw_only=True):
+class AuthorizationSetupReq(V2GRequest, kw_only=True, metaclass=Message):
     """``AuthorizationSetupReqType``."""
 
 
@@ -95,27 +96,27 @@ class Authorization(StrEnum):
     PnC = "PnC"
 
 
-class EIM_ASResAuthorizationMode(XsdType, kw_only=True):
+class EIM_ASResAuthorizationMode(XsdType, kw_only=True, metaclass=Message):
     """``EIM_ASResAuthorizationModeType``."""
 
 
 GEN_CHALLENGE = BASE64.restrict(length=16)
 
 
-class SupportedProvidersList(XsdType, kw_only=True):
+class SupportedProvidersList(XsdType, kw_only=True, metaclass=Message):
     """``SupportedProvidersListType``."""
 
     provider_id: Annotated[list[str], Element("ProviderID", NAME, occurs=(1, 128))]
 
 
-class PnC_ASResAuthorizationMode(XsdType, kw_only=True):
+class PnC_ASResAuthorizationMode(XsdType, kw_only=True, metaclass=Message):
     """``PnC_ASResAuthorizationModeType``."""
 
     gen_challenge: Annotated[bytes, Element("GenChallenge", GEN_CHALLENGE)]
     supported_providers: Annotated[SupportedProvidersList | None, Element("SupportedProviders")] = None
 
 
-class AuthorizationSetupRes(V2GResponse, kw_only=True):
+class AuthorizationSetupRes(V2GResponse, kw_only=True, metaclass=Message):
     """``AuthorizationSetupResType``."""
 
     authorization_services: Annotated[list[Authorization], Element("AuthorizationServices", occurs=(1, 2))]
@@ -128,27 +129,27 @@ class AuthorizationSetupRes(V2GResponse, kw_only=True):
     ] = None
 
 
-class EIM_AReqAuthorizationMode(XsdType, kw_only=True):
+class EIM_AReqAuthorizationMode(XsdType, kw_only=True, metaclass=Message):
     """``EIM_AReqAuthorizationModeType``."""
 
 
 CERTIFICATE = BASE64.restrict(max_length=1600)
 
 
-class SubCertificates(XsdType, kw_only=True):
+class SubCertificates(XsdType, kw_only=True, metaclass=Message):
     """``SubCertificatesType``."""
 
     certificate: Annotated[list[bytes], Element("Certificate", CERTIFICATE, occurs=(1, 3))]
 
 
-class ContractCertificateChain(XsdType, kw_only=True):
+class ContractCertificateChain(XsdType, kw_only=True, metaclass=Message):
     """``ContractCertificateChainType``."""
 
     certificate: Annotated[bytes, Element("Certificate", CERTIFICATE)]
     sub_certificates: Annotated[SubCertificates, Element("SubCertificates")]
 
 
-class PnC_AReqAuthorizationMode(XsdType, kw_only=True):
+class PnC_AReqAuthorizationMode(XsdType, kw_only=True, metaclass=Message):
     """``PnC_AReqAuthorizationModeType``."""
 
     id: Annotated[str, Attribute("Id", ID, ns=NAMESPACE)]
@@ -156,7 +157,7 @@ class PnC_AReqAuthorizationMode(XsdType, kw_only=True):
     contract_certificate_chain: Annotated[ContractCertificateChain, Element("ContractCertificateChain")]
 
 
-class AuthorizationReq(V2GRequest, kw_only=True):
+class AuthorizationReq(V2GRequest, kw_only=True, metaclass=Message):
     """``AuthorizationReqType``."""
 
     selected_authorization_service: Annotated[Authorization, Element("SelectedAuthorizationService")]
@@ -168,7 +169,7 @@ class AuthorizationReq(V2GRequest, kw_only=True):
     ] = None
 
 
-class AuthorizationRes(V2GResponse, kw_only=True):
+class AuthorizationRes(V2GResponse, kw_only=True, metaclass=Message):
     """``AuthorizationResType``."""
 
     evse_processing: Annotated[Processing, Element("EVSEProcessing")]
@@ -177,32 +178,32 @@ class AuthorizationRes(V2GResponse, kw_only=True):
 SERVICE_ID = UNSIGNED_SHORT
 
 
-class ServiceIDList(XsdType, kw_only=True):
+class ServiceIDList(XsdType, kw_only=True, metaclass=Message):
     """``ServiceIDListType``."""
 
     service_id: Annotated[list[int], Element("ServiceID", SERVICE_ID, occurs=(1, 16))]
 
 
-class ServiceDiscoveryReq(V2GRequest, kw_only=True):
+class ServiceDiscoveryReq(V2GRequest, kw_only=True, metaclass=Message):
     """``ServiceDiscoveryReqType``."""
 
     supported_service_ids: Annotated[ServiceIDList | None, Element("SupportedServiceIDs")] = None
 
 
-class Service(XsdType, kw_only=True):
+class Service(XsdType, kw_only=True, metaclass=Message):
     """``ServiceType``."""
 
     service_id: Annotated[int, Element("ServiceID", SERVICE_ID)]
     free_service: Annotated[bool, Element("FreeService", BOOLEAN)]
 
 
-class ServiceList(XsdType, kw_only=True):
+class ServiceList(XsdType, kw_only=True, metaclass=Message):
     """``ServiceListType``."""
 
     service: Annotated[list[Service], Element("Service", occurs=(1, 8))]
 
 
-class ServiceDiscoveryRes(V2GResponse, kw_only=True):
+class ServiceDiscoveryRes(V2GResponse, kw_only=True, metaclass=Message):
     """``ServiceDiscoveryResType``."""
 
     service_renegotiation_supported: Annotated[bool, Element("ServiceRenegotiationSupported", BOOLEAN)]
@@ -210,13 +211,13 @@ class ServiceDiscoveryRes(V2GResponse, kw_only=True):
     vas_list: Annotated[ServiceList | None, Element("VASList")] = None
 
 
-class ServiceDetailReq(V2GRequest, kw_only=True):
+class ServiceDetailReq(V2GRequest, kw_only=True, metaclass=Message):
     """``ServiceDetailReqType``."""
 
     service_id: Annotated[int, Element("ServiceID", SERVICE_ID)]
 
 
-class Parameter(XsdType, kw_only=True):
+class Parameter(XsdType, kw_only=True, metaclass=Message):
     """``ParameterType``."""
 
     name: Annotated[str, Attribute("Name", NAME, ns=NAMESPACE)]
@@ -228,54 +229,54 @@ class Parameter(XsdType, kw_only=True):
     finite_string: Annotated[str | None, Element("finiteString", NAME, choice="choice")] = None
 
 
-class ParameterSet(XsdType, kw_only=True):
+class ParameterSet(XsdType, kw_only=True, metaclass=Message):
     """``ParameterSetType``."""
 
     parameter_set_id: Annotated[int, Element("ParameterSetID", SERVICE_ID)]
     parameter: Annotated[list[Parameter], Element("Parameter", occurs=(1, 32))]
 
 
-class ServiceParameterList(XsdType, kw_only=True):
+class ServiceParameterList(XsdType, kw_only=True, metaclass=Message):
     """``ServiceParameterListType``."""
 
     parameter_set: Annotated[list[ParameterSet], Element("ParameterSet", occurs=(1, 32))]
 
 
-class ServiceDetailRes(V2GResponse, kw_only=True):
+class ServiceDetailRes(V2GResponse, kw_only=True, metaclass=Message):
     """``ServiceDetailResType``."""
 
     service_id: Annotated[int, Element("ServiceID", SERVICE_ID)]
     service_parameter_list: Annotated[ServiceParameterList, Element("ServiceParameterList")]
 
 
-class SelectedService(XsdType, kw_only=True):
+class SelectedService(XsdType, kw_only=True, metaclass=Message):
     """``SelectedServiceType``."""
 
     service_id: Annotated[int, Element("ServiceID", SERVICE_ID)]
     parameter_set_id: Annotated[int, Element("ParameterSetID", SERVICE_ID)]
 
 
-class SelectedServiceList(XsdType, kw_only=True):
+class SelectedServiceList(XsdType, kw_only=True, metaclass=Message):
     """``SelectedServiceListType``."""
 
     selected_service: Annotated[list[SelectedService], Element("SelectedService", occurs=(1, 16))]
 
 
-class ServiceSelectionReq(V2GRequest, kw_only=True):
+class ServiceSelectionReq(V2GRequest, kw_only=True, metaclass=Message):
     """``ServiceSelectionReqType``."""
 
     selected_energy_transfer_service: Annotated[SelectedService, Element("SelectedEnergyTransferService")]
     selected_vas_list: Annotated[SelectedServiceList | None, Element("SelectedVASList")] = None
 
 
-class ServiceSelectionRes(V2GResponse, kw_only=True):
+class ServiceSelectionRes(V2GResponse, kw_only=True, metaclass=Message):
     """``ServiceSelectionResType``."""
 
 
 MAX_SUPPORTING_POINTS_SCHEDULE_TUPLE = UNSIGNED_SHORT.restrict(minimum=12, maximum=1024)
 
 
-class Dynamic_SEReqControlMode(XsdType, kw_only=True):
+class Dynamic_SEReqControlMode(XsdType, kw_only=True, metaclass=Message):
     """``Dynamic_SEReqControlModeType``."""
 
     departure_time: Annotated[int, Element("DepartureTime", UNSIGNED_INT)]
@@ -292,14 +293,14 @@ class Dynamic_SEReqControlMode(XsdType, kw_only=True):
     )
 
 
-class EVPowerScheduleEntry(XsdType, kw_only=True):
+class EVPowerScheduleEntry(XsdType, kw_only=True, metaclass=Message):
     """``EVPowerScheduleEntryType``."""
 
     duration: Annotated[int, Element("Duration", UNSIGNED_INT)]
     power: Annotated[RationalNumber, Element("Power")]
 
 
-class EVPowerScheduleEntryList(XsdType, kw_only=True):
+class EVPowerScheduleEntryList(XsdType, kw_only=True, metaclass=Message):
     """``EVPowerScheduleEntryListType``."""
 
     ev_power_schedule_entry: Annotated[
@@ -307,7 +308,7 @@ class EVPowerScheduleEntryList(XsdType, kw_only=True):
     ]
 
 
-class EVPowerSchedule(XsdType, kw_only=True):
+class EVPowerSchedule(XsdType, kw_only=True, metaclass=Message):
     """``EVPowerScheduleType``."""
 
     time_anchor: Annotated[int, Element("TimeAnchor", UNSIGNED_LONG)]
@@ -317,27 +318,27 @@ class EVPowerSchedule(XsdType, kw_only=True):
 CURRENCY = STRING.restrict(max_length=3)
 
 
-class EVPriceRule(XsdType, kw_only=True):
+class EVPriceRule(XsdType, kw_only=True, metaclass=Message):
     """``EVPriceRuleType``."""
 
     energy_fee: Annotated[RationalNumber, Element("EnergyFee")]
     power_range_start: Annotated[RationalNumber, Element("PowerRangeStart")]
 
 
-class EVPriceRuleStack(XsdType, kw_only=True):
+class EVPriceRuleStack(XsdType, kw_only=True, metaclass=Message):
     """``EVPriceRuleStackType``."""
 
     duration: Annotated[int, Element("Duration", UNSIGNED_INT)]
     ev_price_rule: Annotated[list[EVPriceRule], Element("EVPriceRule", occurs=(1, 8))]
 
 
-class EVPriceRuleStackList(XsdType, kw_only=True):
+class EVPriceRuleStackList(XsdType, kw_only=True, metaclass=Message):
     """``EVPriceRuleStackListType``."""
 
     ev_price_rule_stack: Annotated[list[EVPriceRuleStack], Element("EVPriceRuleStack", occurs=(1, 1024))]
 
 
-class EVAbsolutePriceSchedule(XsdType, kw_only=True):
+class EVAbsolutePriceSchedule(XsdType, kw_only=True, metaclass=Message):
     """``EVAbsolutePriceScheduleType``."""
 
     time_anchor: Annotated[int, Element("TimeAnchor", UNSIGNED_LONG)]
@@ -346,14 +347,14 @@ class EVAbsolutePriceSchedule(XsdType, kw_only=True):
     ev_price_rule_stacks: Annotated[EVPriceRuleStackList, Element("EVPriceRuleStacks")]
 
 
-class EVEnergyOffer(XsdType, kw_only=True):
+class EVEnergyOffer(XsdType, kw_only=True, metaclass=Message):
     """``EVEnergyOfferType``."""
 
     ev_power_schedule: Annotated[EVPowerSchedule, Element("EVPowerSchedule")]
     ev_absolute_price_schedule: Annotated[EVAbsolutePriceSchedule, Element("EVAbsolutePriceSchedule")]
 
 
-class Scheduled_SEReqControlMode(XsdType, kw_only=True):
+class Scheduled_SEReqControlMode(XsdType, kw_only=True, metaclass=Message):
     """``Scheduled_SEReqControlModeType``."""
 
     departure_time: Annotated[int | None, Element("DepartureTime", UNSIGNED_INT)] = None
@@ -363,7 +364,7 @@ class Scheduled_SEReqControlMode(XsdType, kw_only=True):
     ev_energy_offer: Annotated[EVEnergyOffer | None, Element("EVEnergyOffer")] = None
 
 
-class ScheduleExchangeReq(V2GRequest, kw_only=True):
+class ScheduleExchangeReq(V2GRequest, kw_only=True, metaclass=Message):
     """``ScheduleExchangeReqType``."""
 
     maximum_supporting_points: Annotated[
@@ -377,7 +378,7 @@ class ScheduleExchangeReq(V2GRequest, kw_only=True):
     ] = None
 
 
-class PriceSchedule(XsdType, kw_only=True):
+class PriceSchedule(XsdType, kw_only=True, metaclass=Message):
     """``PriceScheduleType`` (abstract)."""
 
     time_anchor: Annotated[int, Element("TimeAnchor", UNSIGNED_LONG)]
@@ -388,7 +389,7 @@ class PriceSchedule(XsdType, kw_only=True):
 LANGUAGE = STRING.restrict(max_length=3)
 
 
-class TaxRule(XsdType, kw_only=True):
+class TaxRule(XsdType, kw_only=True, metaclass=Message):
     """``TaxRuleType``."""
 
     tax_rule_id: Annotated[int, Element("TaxRuleID", NUMERIC_ID)]
@@ -401,13 +402,13 @@ class TaxRule(XsdType, kw_only=True):
     applies_minimum_maximum_cost: Annotated[bool, Element("AppliesMinimumMaximumCost", BOOLEAN)]
 
 
-class TaxRuleList(XsdType, kw_only=True):
+class TaxRuleList(XsdType, kw_only=True, metaclass=Message):
     """``TaxRuleListType``."""
 
     tax_rule: Annotated[list[TaxRule], Element("TaxRule", occurs=(1, 10))]
 
 
-class PriceRule(XsdType, kw_only=True):
+class PriceRule(XsdType, kw_only=True, metaclass=Message):
     """``PriceRuleType``."""
 
     energy_fee: Annotated[RationalNumber, Element("EnergyFee")]
@@ -420,20 +421,20 @@ class PriceRule(XsdType, kw_only=True):
     power_range_start: Annotated[RationalNumber, Element("PowerRangeStart")]
 
 
-class PriceRuleStack(XsdType, kw_only=True):
+class PriceRuleStack(XsdType, kw_only=True, metaclass=Message):
     """``PriceRuleStackType``."""
 
     duration: Annotated[int, Element("Duration", UNSIGNED_INT)]
     price_rule: Annotated[list[PriceRule], Element("PriceRule", occurs=(1, 8))]
 
 
-class PriceRuleStackList(XsdType, kw_only=True):
+class PriceRuleStackList(XsdType, kw_only=True, metaclass=Message):
     """``PriceRuleStackListType``."""
 
     price_rule_stack: Annotated[list[PriceRuleStack], Element("PriceRuleStack", occurs=(1, 1024))]
 
 
-class OverstayRule(XsdType, kw_only=True):
+class OverstayRule(XsdType, kw_only=True, metaclass=Message):
     """``OverstayRuleType``."""
 
     overstay_rule_description: Annotated[str | None, Element("OverstayRuleDescription", DESCRIPTION)] = None
@@ -442,7 +443,7 @@ class OverstayRule(XsdType, kw_only=True):
     overstay_fee_period: Annotated[int, Element("OverstayFeePeriod", UNSIGNED_INT)]
 
 
-class OverstayRuleList(XsdType, kw_only=True):
+class OverstayRuleList(XsdType, kw_only=True, metaclass=Message):
     """``OverstayRuleListType``."""
 
     overstay_time_threshold: Annotated[int | None, Element("OverstayTimeThreshold", UNSIGNED_INT)] = None
@@ -450,20 +451,20 @@ class OverstayRuleList(XsdType, kw_only=True):
     overstay_rule: Annotated[list[OverstayRule], Element("OverstayRule", occurs=(1, 5))]
 
 
-class AdditionalService(XsdType, kw_only=True):
+class AdditionalService(XsdType, kw_only=True, metaclass=Message):
     """``AdditionalServiceType``."""
 
     service_name: Annotated[str, Element("ServiceName", NAME)]
     service_fee: Annotated[RationalNumber, Element("ServiceFee")]
 
 
-class AdditionalServiceList(XsdType, kw_only=True):
+class AdditionalServiceList(XsdType, kw_only=True, metaclass=Message):
     """``AdditionalServiceListType``."""
 
     additional_service: Annotated[list[AdditionalService], Element("AdditionalService", occurs=(1, 5))]
 
 
-class AbsolutePriceSchedule(PriceSchedule, kw_only=True):
+class AbsolutePriceSchedule(PriceSchedule, kw_only=True, metaclass=Message):
     """``AbsolutePriceScheduleType``."""
 
     id: Annotated[str | None, Attribute("Id", ID, ns=NAMESPACE)] = None
@@ -480,14 +481,14 @@ class AbsolutePriceSchedule(PriceSchedule, kw_only=True):
     ] = None
 
 
-class PriceLevelScheduleEntry(XsdType, kw_only=True):
+class PriceLevelScheduleEntry(XsdType, kw_only=True, metaclass=Message):
     """``PriceLevelScheduleEntryType``."""
 
     duration: Annotated[int, Element("Duration", UNSIGNED_INT)]
     price_level: Annotated[int, Element("PriceLevel", UNSIGNED_BYTE)]
 
 
-class PriceLevelScheduleEntryList(XsdType, kw_only=True):
+class PriceLevelScheduleEntryList(XsdType, kw_only=True, metaclass=Message):
     """``PriceLevelScheduleEntryListType``."""
 
     price_level_schedule_entry: Annotated[
@@ -495,7 +496,7 @@ class PriceLevelScheduleEntryList(XsdType, kw_only=True):
     ]
 
 
-class PriceLevelSchedule(PriceSchedule, kw_only=True):
+class PriceLevelSchedule(PriceSchedule, kw_only=True, metaclass=Message):
     """``PriceLevelScheduleType``."""
 
     id: Annotated[str | None, Attribute("Id", ID, ns=NAMESPACE)] = None
@@ -503,7 +504,7 @@ class PriceLevelSchedule(PriceSchedule, kw_only=True):
     price_level_schedule_entries: Annotated[PriceLevelScheduleEntryList, Element("PriceLevelScheduleEntries")]
 
 
-class Dynamic_SEResControlMode(XsdType, kw_only=True):
+class Dynamic_SEResControlMode(XsdType, kw_only=True, metaclass=Message):
     """``Dynamic_SEResControlModeType``."""
 
     departure_time: Annotated[int | None, Element("DepartureTime", UNSIGNED_INT)] = None
@@ -517,7 +518,7 @@ class Dynamic_SEResControlMode(XsdType, kw_only=True):
     ] = None
 
 
-class PowerScheduleEntry(XsdType, kw_only=True):
+class PowerScheduleEntry(XsdType, kw_only=True, metaclass=Message):
     """``PowerScheduleEntryType``."""
 
     duration: Annotated[int, Element("Duration", UNSIGNED_INT)]
@@ -526,13 +527,13 @@ class PowerScheduleEntry(XsdType, kw_only=True):
     power_l3: Annotated[RationalNumber | None, Element("Power_L3")] = None
 
 
-class PowerScheduleEntryList(XsdType, kw_only=True):
+class PowerScheduleEntryList(XsdType, kw_only=True, metaclass=Message):
     """``PowerScheduleEntryListType``."""
 
     power_schedule_entry: Annotated[list[PowerScheduleEntry], Element("PowerScheduleEntry", occurs=(1, 1024))]
 
 
-class PowerSchedule(XsdType, kw_only=True):
+class PowerSchedule(XsdType, kw_only=True, metaclass=Message):
     """``PowerScheduleType``."""
 
     time_anchor: Annotated[int, Element("TimeAnchor", UNSIGNED_LONG)]
@@ -541,7 +542,7 @@ class PowerSchedule(XsdType, kw_only=True):
     power_schedule_entries: Annotated[PowerScheduleEntryList, Element("PowerScheduleEntries")]
 
 
-class ChargingSchedule(XsdType, kw_only=True):
+class ChargingSchedule(XsdType, kw_only=True, metaclass=Message):
     """``ChargingScheduleType``."""
 
     power_schedule: Annotated[PowerSchedule, Element("PowerSchedule")]
@@ -553,7 +554,7 @@ class ChargingSchedule(XsdType, kw_only=True):
     ] = None
 
 
-class ScheduleTuple(XsdType, kw_only=True):
+class ScheduleTuple(XsdType, kw_only=True, metaclass=Message):
     """``ScheduleTupleType``."""
 
     schedule_tuple_id: Annotated[int, Element("ScheduleTupleID", NUMERIC_ID)]
@@ -561,13 +562,13 @@ class ScheduleTuple(XsdType, kw_only=True):
     discharging_schedule: Annotated[ChargingSchedule | None, Element("DischargingSchedule")] = None
 
 
-class Scheduled_SEResControlMode(XsdType, kw_only=True):
+class Scheduled_SEResControlMode(XsdType, kw_only=True, metaclass=Message):
     """``Scheduled_SEResControlModeType``."""
 
     schedule_tuple: Annotated[list[ScheduleTuple], Element("ScheduleTuple", occurs=(1, 3))]
 
 
-class ScheduleExchangeRes(V2GResponse, kw_only=True):
+class ScheduleExchangeRes(V2GResponse, kw_only=True, metaclass=Message):
     """``ScheduleExchangeResType``."""
 
     evse_processing: Annotated[Processing, Element("EVSEProcessing")]
@@ -589,7 +590,7 @@ class ChargeProgress(StrEnum):
     ScheduleRenegotiation = "ScheduleRenegotiation"
 
 
-class Dynamic_EVPPTControlMode(XsdType, kw_only=True):
+class Dynamic_EVPPTControlMode(XsdType, kw_only=True, metaclass=Message):
     """``Dynamic_EVPPTControlModeType``."""
 
 
@@ -600,7 +601,7 @@ class PowerToleranceAcceptance(StrEnum):
     PowerToleranceConfirmed = "PowerToleranceConfirmed"
 
 
-class Scheduled_EVPPTControlMode(XsdType, kw_only=True):
+class Scheduled_EVPPTControlMode(XsdType, kw_only=True, metaclass=Message):
     """``Scheduled_EVPPTControlModeType``."""
 
     selected_schedule_tuple_id: Annotated[int, Element("SelectedScheduleTupleID", NUMERIC_ID)]
@@ -609,7 +610,7 @@ class Scheduled_EVPPTControlMode(XsdType, kw_only=True):
     ] = None
 
 
-class EVPowerProfileEntryList(XsdType, kw_only=True):
+class EVPowerProfileEntryList(XsdType, kw_only=True, metaclass=Message):
     """``EVPowerProfileEntryListType``."""
 
     ev_power_profile_entry: Annotated[
@@ -617,7 +618,7 @@ class EVPowerProfileEntryList(XsdType, kw_only=True):
     ]
 
 
-class EVPowerProfile(XsdType, kw_only=True):
+class EVPowerProfile(XsdType, kw_only=True, metaclass=Message):
     """``EVPowerProfileType``."""
 
     time_anchor: Annotated[int, Element("TimeAnchor", UNSIGNED_LONG)]
@@ -637,7 +638,7 @@ class ChannelSelection(StrEnum):
     Discharge = "Discharge"
 
 
-class PowerDeliveryReq(V2GRequest, kw_only=True):
+class PowerDeliveryReq(V2GRequest, kw_only=True, metaclass=Message):
     """``PowerDeliveryReqType``."""
 
     ev_processing: Annotated[Processing, Element("EVProcessing")]
@@ -646,23 +647,23 @@ class PowerDeliveryReq(V2GRequest, kw_only=True):
     bpt_channel_selection: Annotated[ChannelSelection | None, Element("BPT_ChannelSelection")] = None
 
 
-class PowerDeliveryRes(V2GResponse, kw_only=True):
+class PowerDeliveryRes(V2GResponse, kw_only=True, metaclass=Message):
     """``PowerDeliveryResType``."""
 
     evse_status: Annotated[EVSEStatus | None, Element("EVSEStatus")] = None
 
 
-class Dynamic_SMDTControlMode(XsdType, kw_only=True):
+class Dynamic_SMDTControlMode(XsdType, kw_only=True, metaclass=Message):
     """``Dynamic_SMDTControlModeType``."""
 
 
-class Scheduled_SMDTControlMode(XsdType, kw_only=True):
+class Scheduled_SMDTControlMode(XsdType, kw_only=True, metaclass=Message):
     """``Scheduled_SMDTControlModeType``."""
 
     selected_schedule_tuple_id: Annotated[int, Element("SelectedScheduleTupleID", NUMERIC_ID)]
 
 
-class SignedMeteringData(XsdType, kw_only=True):
+class SignedMeteringData(XsdType, kw_only=True, metaclass=Message):
     """``SignedMeteringDataType``."""
 
     id: Annotated[str, Attribute("Id", ID, ns=NAMESPACE)]
@@ -677,13 +678,13 @@ class SignedMeteringData(XsdType, kw_only=True):
     ] = None
 
 
-class MeteringConfirmationReq(V2GRequest, kw_only=True):
+class MeteringConfirmationReq(V2GRequest, kw_only=True, metaclass=Message):
     """``MeteringConfirmationReqType``."""
 
     signed_metering_data: Annotated[SignedMeteringData, Element("SignedMeteringData")]
 
 
-class MeteringConfirmationRes(V2GResponse, kw_only=True):
+class MeteringConfirmationRes(V2GResponse, kw_only=True, metaclass=Message):
     """``MeteringConfirmationResType``."""
 
 
@@ -695,7 +696,7 @@ class ChargingSession(StrEnum):
     ServiceRenegotiation = "ServiceRenegotiation"
 
 
-class SessionStopReq(V2GRequest, kw_only=True):
+class SessionStopReq(V2GRequest, kw_only=True, metaclass=Message):
     """``SessionStopReqType``."""
 
     charging_session: Annotated[ChargingSession, Element("ChargingSession")]
@@ -703,11 +704,11 @@ class SessionStopReq(V2GRequest, kw_only=True):
     ev_termination_explanation: Annotated[str | None, Element("EVTerminationExplanation", DESCRIPTION)] = None
 
 
-class SessionStopRes(V2GResponse, kw_only=True):
+class SessionStopRes(V2GResponse, kw_only=True, metaclass=Message):
     """``SessionStopResType``."""
 
 
-class SignedCertificateChain(XsdType, kw_only=True):
+class SignedCertificateChain(XsdType, kw_only=True, metaclass=Message):
     """``SignedCertificateChainType``."""
 
     id: Annotated[str, Attribute("Id", ID, ns=NAMESPACE)]
@@ -715,13 +716,13 @@ class SignedCertificateChain(XsdType, kw_only=True):
     sub_certificates: Annotated[SubCertificates | None, Element("SubCertificates")] = None
 
 
-class EMAIDList(XsdType, kw_only=True):
+class EMAIDList(XsdType, kw_only=True, metaclass=Message):
     """``EMAIDListType``."""
 
     emaid: Annotated[list[str], Element("EMAID", IDENTIFIER, occurs=(1, 8))]
 
 
-class CertificateInstallationReq(V2GRequest, kw_only=True):
+class CertificateInstallationReq(V2GRequest, kw_only=True, metaclass=Message):
     """``CertificateInstallationReqType``."""
 
     oem_provisioning_certificate_chain: Annotated[
@@ -734,7 +735,7 @@ class CertificateInstallationReq(V2GRequest, kw_only=True):
     prioritized_emaids: Annotated[EMAIDList | None, Element("PrioritizedEMAIDs")] = None
 
 
-class CertificateChain(XsdType, kw_only=True):
+class CertificateChain(XsdType, kw_only=True, metaclass=Message):
     """``CertificateChainType``."""
 
     certificate: Annotated[bytes, Element("Certificate", CERTIFICATE)]
@@ -754,7 +755,7 @@ X448_ENCRYPTED_PRIVATE_KEY = BASE64.restrict(length=84)
 TPM_ENCRYPTED_PRIVATE_KEY = BASE64.restrict(length=206)
 
 
-class SignedInstallationData(XsdType, kw_only=True):
+class SignedInstallationData(XsdType, kw_only=True, metaclass=Message):
     """``SignedInstallationDataType``."""
 
     id: Annotated[str, Attribute("Id", ID, ns=NAMESPACE)]
@@ -772,7 +773,7 @@ class SignedInstallationData(XsdType, kw_only=True):
     ] = None
 
 
-class CertificateInstallationRes(V2GResponse, kw_only=True):
+class CertificateInstallationRes(V2GResponse, kw_only=True, metaclass=Message):
     """``CertificateInstallationResType``."""
 
     evse_processing: Annotated[Processing, Element("EVSEProcessing")]
@@ -799,7 +800,7 @@ class ParkingMethod(StrEnum):
     Manual = "Manual"
 
 
-class VehicleCheckInReq(V2GRequest, kw_only=True):
+class VehicleCheckInReq(V2GRequest, kw_only=True, metaclass=Message):
     """``VehicleCheckInReqType``."""
 
     ev_check_in_status: Annotated[EvCheckInStatus, Element("EVCheckInStatus")]
@@ -809,7 +810,7 @@ class VehicleCheckInReq(V2GRequest, kw_only=True):
     vehicle_travel: Annotated[int | None, Element("VehicleTravel", SHORT)] = None
 
 
-class VehicleCheckInRes(V2GResponse, kw_only=True):
+class VehicleCheckInRes(V2GResponse, kw_only=True, metaclass=Message):
     """``VehicleCheckInResType``."""
 
     parking_space: Annotated[int | None, Element("ParkingSpace", SHORT)] = None
@@ -825,7 +826,7 @@ class EvCheckOutStatus(StrEnum):
     Completed = "Completed"
 
 
-class VehicleCheckOutReq(V2GRequest, kw_only=True):
+class VehicleCheckOutReq(V2GRequest, kw_only=True, metaclass=Message):
     """``VehicleCheckOutReqType``."""
 
     ev_check_out_status: Annotated[EvCheckOutStatus, Element("EVCheckOutStatus")]
@@ -839,13 +840,13 @@ class EvseCheckOutStatus(StrEnum):
     Completed = "Completed"
 
 
-class VehicleCheckOutRes(V2GResponse, kw_only=True):
+class VehicleCheckOutRes(V2GResponse, kw_only=True, metaclass=Message):
     """``VehicleCheckOutResType``."""
 
     evse_check_out_status: Annotated[EvseCheckOutStatus, Element("EVSECheckOutStatus")]
 
 
-class TargetPosition(XsdType, kw_only=True):
+class TargetPosition(XsdType, kw_only=True, metaclass=Message):
     """``TargetPositionType``."""
 
     target_offset_x: Annotated[int, Element("TargetOffsetX", UNSIGNED_SHORT)]

@@ -15,6 +15,7 @@ from exi.schema import (
     UNSIGNED_SHORT,
     Element,
     GlobalElement,
+    Message,
     XsdType,
 )
 from v2g.messages.xmldsig import (
@@ -42,7 +43,7 @@ TYPES = (
 SESSION_ID = HEX.restrict(length=8)
 
 
-class MessageHeader(XsdType, kw_only=True):
+class MessageHeader(XsdType, kw_only=True, metaclass=Message):
     """``MessageHeaderType``."""
 
     session_id: Annotated[bytes, Element("SessionID", SESSION_ID)]
@@ -50,13 +51,13 @@ class MessageHeader(XsdType, kw_only=True):
     signature: Annotated[Signature | None, Element("Signature", ns=XMLDSIG, ref=True)] = None
 
 
-class V2GMessage(XsdType, kw_only=True):
+class V2GMessage(XsdType, kw_only=True, metaclass=Message):
     """``V2GMessageType`` (abstract)."""
 
     header: Annotated[MessageHeader, Element("Header")]
 
 
-class V2GRequest(V2GMessage, kw_only=True):
+class V2GRequest(V2GMessage, kw_only=True, metaclass=Message):
     """``V2GRequestType`` (abstract)."""
 
 
@@ -105,31 +106,31 @@ class ResponseCode(StrEnum):
     FAILED_WrongChargeParameter = "FAILED_WrongChargeParameter"
 
 
-class V2GResponse(V2GMessage, kw_only=True):
+class V2GResponse(V2GMessage, kw_only=True, metaclass=Message):
     """``V2GResponseType`` (abstract)."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
 
 
-class ChargeParameterDiscoveryReq(V2GRequest, kw_only=True):
+class ChargeParameterDiscoveryReq(V2GRequest, kw_only=True, metaclass=Message):
     """``ChargeParameterDiscoveryReqType`` (abstract)."""
 
 
-class ChargeParameterDiscoveryRes(V2GResponse, kw_only=True):
+class ChargeParameterDiscoveryRes(V2GResponse, kw_only=True, metaclass=Message):
     """``ChargeParameterDiscoveryResType`` (abstract)."""
 
 
 PERCENT_VALUE = BYTE.restrict(minimum=0, maximum=100)
 
 
-class RationalNumber(XsdType, kw_only=True):
+class RationalNumber(XsdType, kw_only=True, metaclass=Message):
     """``RationalNumberType``."""
 
     exponent: Annotated[int, Element("Exponent", BYTE)]
     value: Annotated[int, Element("Value", SHORT)]
 
 
-class DisplayParameters(XsdType, kw_only=True):
+class DisplayParameters(XsdType, kw_only=True, metaclass=Message):
     """``DisplayParametersType``."""
 
     present_soc: Annotated[int | None, Element("PresentSOC", PERCENT_VALUE)] = None
@@ -150,7 +151,7 @@ class DisplayParameters(XsdType, kw_only=True):
     inlet_hot: Annotated[bool | None, Element("InletHot", BOOLEAN)] = None
 
 
-class ChargeLoopReq(V2GRequest, kw_only=True):
+class ChargeLoopReq(V2GRequest, kw_only=True, metaclass=Message):
     """``ChargeLoopReqType`` (abstract)."""
 
     display_parameters: Annotated[DisplayParameters | None, Element("DisplayParameters")] = None
@@ -168,7 +169,7 @@ class EvseNotification(StrEnum):
     MeteringConfirmation = "MeteringConfirmation"
 
 
-class EVSEStatus(XsdType, kw_only=True):
+class EVSEStatus(XsdType, kw_only=True, metaclass=Message):
     """``EVSEStatusType``."""
 
     notification_max_delay: Annotated[int, Element("NotificationMaxDelay", UNSIGNED_SHORT)]
@@ -179,7 +180,7 @@ METER_ID = STRING.restrict(max_length=32)
 METER_SIGNATURE = BASE64.restrict(max_length=64)
 
 
-class MeterInfo(XsdType, kw_only=True):
+class MeterInfo(XsdType, kw_only=True, metaclass=Message):
     """``MeterInfoType``."""
 
     meter_id: Annotated[str, Element("MeterID", METER_ID)]
@@ -198,7 +199,7 @@ class MeterInfo(XsdType, kw_only=True):
     meter_timestamp: Annotated[int | None, Element("MeterTimestamp", UNSIGNED_LONG)] = None
 
 
-class DetailedCost(XsdType, kw_only=True):
+class DetailedCost(XsdType, kw_only=True, metaclass=Message):
     """``DetailedCostType``."""
 
     amount: Annotated[RationalNumber, Element("Amount")]
@@ -208,14 +209,14 @@ class DetailedCost(XsdType, kw_only=True):
 NUMERIC_ID = UNSIGNED_INT.restrict(minimum=1, maximum=4294967295)
 
 
-class DetailedTax(XsdType, kw_only=True):
+class DetailedTax(XsdType, kw_only=True, metaclass=Message):
     """``DetailedTaxType``."""
 
     tax_rule_id: Annotated[int, Element("TaxRuleID", NUMERIC_ID)]
     amount: Annotated[RationalNumber, Element("Amount")]
 
 
-class Receipt(XsdType, kw_only=True):
+class Receipt(XsdType, kw_only=True, metaclass=Message):
     """``ReceiptType``."""
 
     time_anchor: Annotated[int, Element("TimeAnchor", UNSIGNED_LONG)]
@@ -226,7 +227,7 @@ class Receipt(XsdType, kw_only=True):
     tax_costs: Annotated[list[DetailedTax], Element("TaxCosts", occurs=(0, 10))] = []
 
 
-class ChargeLoopRes(V2GResponse, kw_only=True):
+class ChargeLoopRes(V2GResponse, kw_only=True, metaclass=Message):
     """``ChargeLoopResType`` (abstract)."""
 
     evse_status: Annotated[EVSEStatus | None, Element("EVSEStatus")] = None
@@ -234,15 +235,15 @@ class ChargeLoopRes(V2GResponse, kw_only=True):
     receipt: Annotated[Receipt | None, Element("Receipt")] = None
 
 
-class CLReqControlMode(XsdType, kw_only=True):
+class CLReqControlMode(XsdType, kw_only=True, metaclass=Message):
     """``CLReqControlModeType`` (abstract)."""
 
 
-class CLResControlMode(XsdType, kw_only=True):
+class CLResControlMode(XsdType, kw_only=True, metaclass=Message):
     """``CLResControlModeType`` (abstract)."""
 
 
-class Scheduled_CLReqControlMode(CLReqControlMode, kw_only=True):
+class Scheduled_CLReqControlMode(CLReqControlMode, kw_only=True, metaclass=Message):
     """``Scheduled_CLReqControlModeType`` (abstract)."""
 
     ev_target_energy_request: Annotated[RationalNumber | None, Element("EVTargetEnergyRequest")] = None
@@ -250,11 +251,11 @@ class Scheduled_CLReqControlMode(CLReqControlMode, kw_only=True):
     ev_minimum_energy_request: Annotated[RationalNumber | None, Element("EVMinimumEnergyRequest")] = None
 
 
-class Scheduled_CLResControlMode(CLResControlMode, kw_only=True):
+class Scheduled_CLResControlMode(CLResControlMode, kw_only=True, metaclass=Message):
     """``Scheduled_CLResControlModeType`` (abstract)."""
 
 
-class Dynamic_CLReqControlMode(CLReqControlMode, kw_only=True):
+class Dynamic_CLReqControlMode(CLReqControlMode, kw_only=True, metaclass=Message):
     """``Dynamic_CLReqControlModeType`` (abstract)."""
 
     departure_time: Annotated[int | None, Element("DepartureTime", UNSIGNED_INT)] = None
@@ -263,7 +264,7 @@ class Dynamic_CLReqControlMode(CLReqControlMode, kw_only=True):
     ev_minimum_energy_request: Annotated[RationalNumber, Element("EVMinimumEnergyRequest")]
 
 
-class Dynamic_CLResControlMode(CLResControlMode, kw_only=True):
+class Dynamic_CLResControlMode(CLResControlMode, kw_only=True, metaclass=Message):
     """``Dynamic_CLResControlModeType`` (abstract)."""
 
     departure_time: Annotated[int | None, Element("DepartureTime", UNSIGNED_INT)] = None
@@ -285,7 +286,7 @@ NAME = STRING.restrict(max_length=80)
 DESCRIPTION = STRING.restrict(max_length=160)
 
 
-class ListOfRootCertificateIDs(XsdType, kw_only=True):
+class ListOfRootCertificateIDs(XsdType, kw_only=True, metaclass=Message):
     """``ListOfRootCertificateIDsType``."""
 
     root_certificate_id: Annotated[list[X509IssuerSerial], Element("RootCertificateID", occurs=(1, 20))]

@@ -6,6 +6,7 @@ from exi.schema import (
     BOOLEAN,
     Element,
     GlobalElement,
+    Message,
     XsdType,
 )
 from v2g.messages.iso20.common_types import (
@@ -45,7 +46,7 @@ TYPES = (
 )
 
 
-class DC_CPDReqEnergyTransferMode(XsdType, kw_only=True):
+class DC_CPDReqEnergyTransferMode(XsdType, kw_only=True, metaclass=Message):
     """``DC_CPDReqEnergyTransferModeType``."""
 
     ev_maximum_charge_power: Annotated[RationalNumber, Element("EVMaximumChargePower")]
@@ -57,7 +58,7 @@ class DC_CPDReqEnergyTransferMode(XsdType, kw_only=True):
     target_soc: Annotated[int | None, Element("TargetSOC", PERCENT_VALUE)] = None
 
 
-class DC_ChargeParameterDiscoveryReq(ChargeParameterDiscoveryReq, kw_only=True):
+class DC_ChargeParameterDiscoveryReq(ChargeParameterDiscoveryReq, kw_only=True, metaclass=Message):
     """``DC_ChargeParameterDiscoveryReqType``."""
 
     dc_cpd_req_energy_transfer_mode: Annotated[
@@ -65,7 +66,7 @@ class DC_ChargeParameterDiscoveryReq(ChargeParameterDiscoveryReq, kw_only=True):
     ]
 
 
-class DC_CPDResEnergyTransferMode(XsdType, kw_only=True):
+class DC_CPDResEnergyTransferMode(XsdType, kw_only=True, metaclass=Message):
     """``DC_CPDResEnergyTransferModeType``."""
 
     evse_maximum_charge_power: Annotated[RationalNumber, Element("EVSEMaximumChargePower")]
@@ -77,7 +78,7 @@ class DC_CPDResEnergyTransferMode(XsdType, kw_only=True):
     evse_power_ramp_limitation: Annotated[RationalNumber | None, Element("EVSEPowerRampLimitation")] = None
 
 
-class DC_ChargeParameterDiscoveryRes(ChargeParameterDiscoveryRes, kw_only=True):
+class DC_ChargeParameterDiscoveryRes(ChargeParameterDiscoveryRes, kw_only=True, metaclass=Message):
     """``DC_ChargeParameterDiscoveryResType``."""
 
     dc_cpd_res_energy_transfer_mode: Annotated[
@@ -85,17 +86,17 @@ class DC_ChargeParameterDiscoveryRes(ChargeParameterDiscoveryRes, kw_only=True):
     ]
 
 
-class DC_CableCheckReq(V2GRequest, kw_only=True):
+class DC_CableCheckReq(V2GRequest, kw_only=True, metaclass=Message):
     """``DC_CableCheckReqType``."""
 
 
-class DC_CableCheckRes(V2GResponse, kw_only=True):
+class DC_CableCheckRes(V2GResponse, kw_only=True, metaclass=Message):
     """``DC_CableCheckResType``."""
 
     evse_processing: Annotated[Processing, Element("EVSEProcessing")]
 
 
-class DC_PreChargeReq(V2GRequest, kw_only=True):
+class DC_PreChargeReq(V2GRequest, kw_only=True, metaclass=Message):
     """``DC_PreChargeReqType``."""
 
     ev_processing: Annotated[Processing, Element("EVProcessing")]
@@ -103,20 +104,20 @@ class DC_PreChargeReq(V2GRequest, kw_only=True):
     ev_target_voltage: Annotated[RationalNumber, Element("EVTargetVoltage")]
 
 
-class DC_PreChargeRes(V2GResponse, kw_only=True):
+class DC_PreChargeRes(V2GResponse, kw_only=True, metaclass=Message):
     """``DC_PreChargeResType``."""
 
     evse_present_voltage: Annotated[RationalNumber, Element("EVSEPresentVoltage")]
 
 
-class DC_ChargeLoopReq(ChargeLoopReq, kw_only=True):
+class DC_ChargeLoopReq(ChargeLoopReq, kw_only=True, metaclass=Message):
     """``DC_ChargeLoopReqType``."""
 
     ev_present_voltage: Annotated[RationalNumber, Element("EVPresentVoltage")]
     cl_req_control_mode: Annotated[CLReqControlMode, Element("CLReqControlMode", ns=COMMON_TYPES, ref=True)]
 
 
-class DC_ChargeLoopRes(ChargeLoopRes, kw_only=True):
+class DC_ChargeLoopRes(ChargeLoopRes, kw_only=True, metaclass=Message):
     """``DC_ChargeLoopResType``."""
 
     evse_present_current: Annotated[RationalNumber, Element("EVSEPresentCurrent")]
@@ -127,19 +128,19 @@ class DC_ChargeLoopRes(ChargeLoopRes, kw_only=True):
     cl_res_control_mode: Annotated[CLResControlMode, Element("CLResControlMode", ns=COMMON_TYPES, ref=True)]
 
 
-class DC_WeldingDetectionReq(V2GRequest, kw_only=True):
+class DC_WeldingDetectionReq(V2GRequest, kw_only=True, metaclass=Message):
     """``DC_WeldingDetectionReqType``."""
 
     ev_processing: Annotated[Processing, Element("EVProcessing")]
 
 
-class DC_WeldingDetectionRes(V2GResponse, kw_only=True):
+class DC_WeldingDetectionRes(V2GResponse, kw_only=True, metaclass=Message):
     """``DC_WeldingDetectionResType``."""
 
     evse_present_voltage: Annotated[RationalNumber, Element("EVSEPresentVoltage")]
 
 
-class BPT_DC_CPDReqEnergyTransferMode(DC_CPDReqEnergyTransferMode, kw_only=True):
+class BPT_DC_CPDReqEnergyTransferMode(DC_CPDReqEnergyTransferMode, kw_only=True, metaclass=Message):
     """``BPT_DC_CPDReqEnergyTransferModeType``."""
 
     ev_maximum_discharge_power: Annotated[RationalNumber, Element("EVMaximumDischargePower")]
@@ -148,7 +149,7 @@ class BPT_DC_CPDReqEnergyTransferMode(DC_CPDReqEnergyTransferMode, kw_only=True)
     ev_minimum_discharge_current: Annotated[RationalNumber, Element("EVMinimumDischargeCurrent")]
 
 
-class BPT_DC_CPDResEnergyTransferMode(DC_CPDResEnergyTransferMode, kw_only=True):
+class BPT_DC_CPDResEnergyTransferMode(DC_CPDResEnergyTransferMode, kw_only=True, metaclass=Message):
     """``BPT_DC_CPDResEnergyTransferModeType``."""
 
     evse_maximum_discharge_power: Annotated[RationalNumber, Element("EVSEMaximumDischargePower")]
@@ -157,7 +158,7 @@ class BPT_DC_CPDResEnergyTransferMode(DC_CPDResEnergyTransferMode, kw_only=True)
     evse_minimum_discharge_current: Annotated[RationalNumber, Element("EVSEMinimumDischargeCurrent")]
 
 
-class Scheduled_DC_CLReqControlMode(Scheduled_CLReqControlMode, kw_only=True):
+class Scheduled_DC_CLReqControlMode(Scheduled_CLReqControlMode, kw_only=True, metaclass=Message):
     """``Scheduled_DC_CLReqControlModeType``."""
 
     ev_target_current: Annotated[RationalNumber, Element("EVTargetCurrent")]
@@ -169,7 +170,7 @@ class Scheduled_DC_CLReqControlMode(Scheduled_CLReqControlMode, kw_only=True):
     ev_minimum_voltage: Annotated[RationalNumber | None, Element("EVMinimumVoltage")] = None
 
 
-class Scheduled_DC_CLResControlMode(Scheduled_CLResControlMode, kw_only=True):
+class Scheduled_DC_CLResControlMode(Scheduled_CLResControlMode, kw_only=True, metaclass=Message):
     """``Scheduled_DC_CLResControlModeType``."""
 
     evse_maximum_charge_power: Annotated[RationalNumber | None, Element("EVSEMaximumChargePower")] = None
@@ -178,7 +179,7 @@ class Scheduled_DC_CLResControlMode(Scheduled_CLResControlMode, kw_only=True):
     evse_maximum_voltage: Annotated[RationalNumber | None, Element("EVSEMaximumVoltage")] = None
 
 
-class BPT_Scheduled_DC_CLReqControlMode(Scheduled_DC_CLReqControlMode, kw_only=True):
+class BPT_Scheduled_DC_CLReqControlMode(Scheduled_DC_CLReqControlMode, kw_only=True, metaclass=Message):
     """``BPT_Scheduled_DC_CLReqControlModeType``."""
 
     ev_maximum_discharge_power: Annotated[RationalNumber | None, Element("EVMaximumDischargePower")] = None
@@ -188,7 +189,7 @@ class BPT_Scheduled_DC_CLReqControlMode(Scheduled_DC_CLReqControlMode, kw_only=T
     )
 
 
-class BPT_Scheduled_DC_CLResControlMode(Scheduled_DC_CLResControlMode, kw_only=True):
+class BPT_Scheduled_DC_CLResControlMode(Scheduled_DC_CLResControlMode, kw_only=True, metaclass=Message):
     """``BPT_Scheduled_DC_CLResControlModeType``."""
 
     evse_maximum_discharge_power: Annotated[RationalNumber | None, Element("EVSEMaximumDischargePower")] = (
@@ -203,7 +204,7 @@ class BPT_Scheduled_DC_CLResControlMode(Scheduled_DC_CLResControlMode, kw_only=T
     evse_minimum_voltage: Annotated[RationalNumber | None, Element("EVSEMinimumVoltage")] = None
 
 
-class Dynamic_DC_CLReqControlMode(Dynamic_CLReqControlMode, kw_only=True):
+class Dynamic_DC_CLReqControlMode(Dynamic_CLReqControlMode, kw_only=True, metaclass=Message):
     """``Dynamic_DC_CLReqControlModeType``."""
 
     ev_maximum_charge_power: Annotated[RationalNumber, Element("EVMaximumChargePower")]
@@ -213,7 +214,7 @@ class Dynamic_DC_CLReqControlMode(Dynamic_CLReqControlMode, kw_only=True):
     ev_minimum_voltage: Annotated[RationalNumber, Element("EVMinimumVoltage")]
 
 
-class Dynamic_DC_CLResControlMode(Dynamic_CLResControlMode, kw_only=True):
+class Dynamic_DC_CLResControlMode(Dynamic_CLResControlMode, kw_only=True, metaclass=Message):
     """``Dynamic_DC_CLResControlModeType``."""
 
     evse_maximum_charge_power: Annotated[RationalNumber, Element("EVSEMaximumChargePower")]
@@ -222,7 +223,7 @@ class Dynamic_DC_CLResControlMode(Dynamic_CLResControlMode, kw_only=True):
     evse_maximum_voltage: Annotated[RationalNumber, Element("EVSEMaximumVoltage")]
 
 
-class BPT_Dynamic_DC_CLReqControlMode(Dynamic_DC_CLReqControlMode, kw_only=True):
+class BPT_Dynamic_DC_CLReqControlMode(Dynamic_DC_CLReqControlMode, kw_only=True, metaclass=Message):
     """``BPT_Dynamic_DC_CLReqControlModeType``."""
 
     ev_maximum_discharge_power: Annotated[RationalNumber, Element("EVMaximumDischargePower")]
@@ -236,7 +237,7 @@ class BPT_Dynamic_DC_CLReqControlMode(Dynamic_DC_CLReqControlMode, kw_only=True)
     )
 
 
-class BPT_Dynamic_DC_CLResControlMode(Dynamic_DC_CLResControlMode, kw_only=True):
+class BPT_Dynamic_DC_CLResControlMode(Dynamic_DC_CLResControlMode, kw_only=True, metaclass=Message):
     """``BPT_Dynamic_DC_CLResControlModeType``."""
 
     evse_maximum_discharge_power: Annotated[RationalNumber, Element("EVSEMaximumDischargePower")]

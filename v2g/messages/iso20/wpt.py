@@ -12,6 +12,7 @@ from exi.schema import (
     UNSIGNED_SHORT,
     Element,
     GlobalElement,
+    Message,
     XsdType,
 )
 from v2g.messages.iso20.common_types import (
@@ -58,7 +59,7 @@ class WPT_FinePositioningMethod(StrEnum):
     Proprietary = "Proprietary"
 
 
-class WPT_FinePositioningMethodList(XsdType, kw_only=True):
+class WPT_FinePositioningMethodList(XsdType, kw_only=True, metaclass=Message):
     """``WPT_FinePositioningMethodListType``."""
 
     wpt_fine_positioning_method: Annotated[
@@ -77,7 +78,7 @@ class WPT_PairingMethod(StrEnum):
     Proprietary = "Proprietary"
 
 
-class WPT_PairingMethodList(XsdType, kw_only=True):
+class WPT_PairingMethodList(XsdType, kw_only=True, metaclass=Message):
     """``WPT_PairingMethodListType``."""
 
     wpt_pairing_method: Annotated[list[WPT_PairingMethod], Element("WPT_PairingMethod", occurs=(1, 8))]
@@ -91,7 +92,7 @@ class WPT_AlignmentCheckMethod(StrEnum):
     Proprietary = "Proprietary"
 
 
-class WPT_AlignmentCheckMethodList(XsdType, kw_only=True):
+class WPT_AlignmentCheckMethodList(XsdType, kw_only=True, metaclass=Message):
     """``WPT_AlignmentCheckMethodListType``."""
 
     wpt_alignment_check_method: Annotated[
@@ -102,7 +103,7 @@ class WPT_AlignmentCheckMethodList(XsdType, kw_only=True):
 WPT_DATA_CONTAINER = BASE64.restrict(max_length=256)
 
 
-class WPT_CoordinateXYZ(XsdType, kw_only=True):
+class WPT_CoordinateXYZ(XsdType, kw_only=True, metaclass=Message):
     """``WPT_CoordinateXYZType``."""
 
     coord_x: Annotated[int, Element("Coord_X", SHORT)]
@@ -110,7 +111,7 @@ class WPT_CoordinateXYZ(XsdType, kw_only=True):
     coord_z: Annotated[int, Element("Coord_Z", SHORT)]
 
 
-class WPT_TxRxSpecData(XsdType, kw_only=True):
+class WPT_TxRxSpecData(XsdType, kw_only=True, metaclass=Message):
     """``WPT_TxRxSpecDataType``."""
 
     tx_rx_identifier: Annotated[int, Element("TxRxIdentifier", NUMERIC_ID)]
@@ -118,14 +119,14 @@ class WPT_TxRxSpecData(XsdType, kw_only=True):
     tx_rx_orientation: Annotated[WPT_CoordinateXYZ, Element("TxRxOrientation")]
 
 
-class WPT_TxRxPulseOrder(XsdType, kw_only=True):
+class WPT_TxRxPulseOrder(XsdType, kw_only=True, metaclass=Message):
     """``WPT_TxRxPulseOrderType``."""
 
     index_number: Annotated[int, Element("IndexNumber", UNSIGNED_SHORT)]
     tx_rx_identifier: Annotated[int, Element("TxRxIdentifier", NUMERIC_ID)]
 
 
-class WPT_TxRxPackageSpecData(XsdType, kw_only=True):
+class WPT_TxRxPackageSpecData(XsdType, kw_only=True, metaclass=Message):
     """``WPT_TxRxPackageSpecDataType``."""
 
     pulse_sequence_order: Annotated[list[WPT_TxRxPulseOrder], Element("PulseSequenceOrder", occurs=(2, 255))]
@@ -134,7 +135,7 @@ class WPT_TxRxPackageSpecData(XsdType, kw_only=True):
     package_separation_time: Annotated[int, Element("PackageSeparationTime", UNSIGNED_SHORT)]
 
 
-class WPT_LF_TransmitterData(XsdType, kw_only=True):
+class WPT_LF_TransmitterData(XsdType, kw_only=True, metaclass=Message):
     """``WPT_LF_TransmitterDataType``."""
 
     number_of_transmitters: Annotated[int, Element("NumberOfTransmitters", UNSIGNED_BYTE)]
@@ -143,14 +144,14 @@ class WPT_LF_TransmitterData(XsdType, kw_only=True):
     tx_package_spec_data: Annotated[WPT_TxRxPackageSpecData | None, Element("TxPackageSpecData")] = None
 
 
-class WPT_LF_ReceiverData(XsdType, kw_only=True):
+class WPT_LF_ReceiverData(XsdType, kw_only=True, metaclass=Message):
     """``WPT_LF_ReceiverDataType``."""
 
     number_of_receivers: Annotated[int, Element("NumberOfReceivers", UNSIGNED_BYTE)]
     rx_spec_data: Annotated[list[WPT_TxRxSpecData], Element("RxSpecData", occurs=(2, 255))]
 
 
-class WPT_LF_SystemSetupData(XsdType, kw_only=True):
+class WPT_LF_SystemSetupData(XsdType, kw_only=True, metaclass=Message):
     """``WPT_LF_SystemSetupDataType``."""
 
     lf_transmitter_setup_data: Annotated[
@@ -161,7 +162,7 @@ class WPT_LF_SystemSetupData(XsdType, kw_only=True):
     ] = None
 
 
-class WPT_FinePositioningSetupReq(V2GRequest, kw_only=True):
+class WPT_FinePositioningSetupReq(V2GRequest, kw_only=True, metaclass=Message):
     """``WPT_FinePositioningSetupReqType``."""
 
     ev_processing: Annotated[Processing, Element("EVProcessing")]
@@ -179,7 +180,7 @@ class WPT_FinePositioningSetupReq(V2GRequest, kw_only=True):
     lf_system_setup_data: Annotated[WPT_LF_SystemSetupData | None, Element("LF_SystemSetupData")] = None
 
 
-class WPT_FinePositioningSetupRes(V2GResponse, kw_only=True):
+class WPT_FinePositioningSetupRes(V2GResponse, kw_only=True, metaclass=Message):
     """``WPT_FinePositioningSetupResType``."""
 
     primary_device_fine_positioning_method_list: Annotated[
@@ -206,46 +207,46 @@ class WPT_EVResult(StrEnum):
     EVResultFailed = "EVResultFailed"
 
 
-class WPT_LF_TxData(XsdType, kw_only=True):
+class WPT_LF_TxData(XsdType, kw_only=True, metaclass=Message):
     """``WPT_LF_TxDataType``."""
 
     tx_identifier: Annotated[int, Element("TxIdentifier", NUMERIC_ID)]
     eirp: Annotated[RationalNumber, Element("EIRP")]
 
 
-class WPT_LF_TxDataList(XsdType, kw_only=True):
+class WPT_LF_TxDataList(XsdType, kw_only=True, metaclass=Message):
     """``WPT_LF_TxDataListType``."""
 
     wpt_lf_tx_data_list: Annotated[WPT_LF_TxData, Element("WPT_LF_TxDataList")]
 
 
-class WPT_LF_RxRSSI(XsdType, kw_only=True):
+class WPT_LF_RxRSSI(XsdType, kw_only=True, metaclass=Message):
     """``WPT_LF_RxRSSIType``."""
 
     tx_identifier: Annotated[int, Element("TxIdentifier", NUMERIC_ID)]
     rssi: Annotated[RationalNumber, Element("RSSI")]
 
 
-class WPT_LF_RxRSSIList(XsdType, kw_only=True):
+class WPT_LF_RxRSSIList(XsdType, kw_only=True, metaclass=Message):
     """``WPT_LF_RxRSSIListType``."""
 
     rssi_data_list: Annotated[WPT_LF_RxRSSI, Element("RSSIDataList")]
 
 
-class WPT_LF_RxData(XsdType, kw_only=True):
+class WPT_LF_RxData(XsdType, kw_only=True, metaclass=Message):
     """``WPT_LF_RxDataType``."""
 
     rx_identifier: Annotated[int, Element("RxIdentifier", NUMERIC_ID)]
     rssi_data: Annotated[WPT_LF_RxRSSIList, Element("RSSIData")]
 
 
-class WPT_LF_RxDataList(XsdType, kw_only=True):
+class WPT_LF_RxDataList(XsdType, kw_only=True, metaclass=Message):
     """``WPT_LF_RxDataListType``."""
 
     wpt_lf_rx_data_list: Annotated[WPT_LF_RxData, Element("WPT_LF_RxDataList")]
 
 
-class WPT_LF_DataPackage(XsdType, kw_only=True):
+class WPT_LF_DataPackage(XsdType, kw_only=True, metaclass=Message):
     """``WPT_LF_DataPackageType``."""
 
     package_index: Annotated[int, Element("PackageIndex", UNSIGNED_BYTE)]
@@ -253,14 +254,14 @@ class WPT_LF_DataPackage(XsdType, kw_only=True):
     lf_rx_data: Annotated[WPT_LF_RxDataList | None, Element("LF_RxData", choice="choice")] = None
 
 
-class WPT_LF_DataPackageList(XsdType, kw_only=True):
+class WPT_LF_DataPackageList(XsdType, kw_only=True, metaclass=Message):
     """``WPT_LF_DataPackageListType``."""
 
     num_packages: Annotated[int, Element("NumPackages", UNSIGNED_BYTE)]
     wpt_lf_data_package: Annotated[WPT_LF_DataPackage, Element("WPT_LF_DataPackage")]
 
 
-class WPT_FinePositioningReq(V2GRequest, kw_only=True):
+class WPT_FinePositioningReq(V2GRequest, kw_only=True, metaclass=Message):
     """``WPT_FinePositioningReqType``."""
 
     ev_processing: Annotated[Processing, Element("EVProcessing")]
@@ -273,7 +274,7 @@ class WPT_FinePositioningReq(V2GRequest, kw_only=True):
     )
 
 
-class WPT_FinePositioningRes(V2GResponse, kw_only=True):
+class WPT_FinePositioningRes(V2GResponse, kw_only=True, metaclass=Message):
     """``WPT_FinePositioningResType``."""
 
     evse_processing: Annotated[Processing, Element("EVSEProcessing")]
@@ -285,7 +286,7 @@ class WPT_FinePositioningRes(V2GResponse, kw_only=True):
     )
 
 
-class WPT_PairingReq(V2GRequest, kw_only=True):
+class WPT_PairingReq(V2GRequest, kw_only=True, metaclass=Message):
     """``WPT_PairingReqType``."""
 
     ev_processing: Annotated[Processing, Element("EVProcessing")]
@@ -300,7 +301,7 @@ BSSID = STRING.restrict(max_length=12)
 IPADDRESS = STRING.restrict(max_length=39)
 
 
-class AlternativeSECC(XsdType, kw_only=True):
+class AlternativeSECC(XsdType, kw_only=True, metaclass=Message):
     """``AlternativeSECCType``."""
 
     ssid: Annotated[str | None, Element("SSID", IDENTIFIER)] = None
@@ -309,13 +310,13 @@ class AlternativeSECC(XsdType, kw_only=True):
     port: Annotated[int | None, Element("Port", UNSIGNED_SHORT)] = None
 
 
-class AlternativeSECCList(XsdType, kw_only=True):
+class AlternativeSECCList(XsdType, kw_only=True, metaclass=Message):
     """``AlternativeSECCListType``."""
 
     alternative_secc: Annotated[list[AlternativeSECC], Element("AlternativeSECC", occurs=(1, 8))]
 
 
-class WPT_PairingRes(V2GResponse, kw_only=True):
+class WPT_PairingRes(V2GResponse, kw_only=True, metaclass=Message):
     """``WPT_PairingResType``."""
 
     evse_processing: Annotated[Processing, Element("EVSEProcessing")]
@@ -326,7 +327,7 @@ class WPT_PairingRes(V2GResponse, kw_only=True):
     ] = []
 
 
-class WPT_ChargeParameterDiscoveryReq(ChargeParameterDiscoveryReq, kw_only=True):
+class WPT_ChargeParameterDiscoveryReq(ChargeParameterDiscoveryReq, kw_only=True, metaclass=Message):
     """``WPT_ChargeParameterDiscoveryReqType``."""
 
     ev_pc_max_receivable_power: Annotated[RationalNumber, Element("EVPCMaxReceivablePower")]
@@ -348,7 +349,7 @@ class WPT_PowerClass(StrEnum):
     MF_WPT4 = "MF-WPT4"
 
 
-class WPT_ChargeParameterDiscoveryRes(ChargeParameterDiscoveryRes, kw_only=True):
+class WPT_ChargeParameterDiscoveryRes(ChargeParameterDiscoveryRes, kw_only=True, metaclass=Message):
     """``WPT_ChargeParameterDiscoveryResType``."""
 
     pd_input_power_class: Annotated[WPT_PowerClass, Element("PDInputPowerClass")]
@@ -363,7 +364,7 @@ class WPT_ChargeParameterDiscoveryRes(ChargeParameterDiscoveryRes, kw_only=True)
     ] = []
 
 
-class WPT_AlignmentCheckReq(V2GRequest, kw_only=True):
+class WPT_AlignmentCheckReq(V2GRequest, kw_only=True, metaclass=Message):
     """``WPT_AlignmentCheckReqType``."""
 
     ev_processing: Annotated[Processing, Element("EVProcessing")]
@@ -374,7 +375,7 @@ class WPT_AlignmentCheckReq(V2GRequest, kw_only=True):
     ] = []
 
 
-class WPT_AlignmentCheckRes(V2GResponse, kw_only=True):
+class WPT_AlignmentCheckRes(V2GResponse, kw_only=True, metaclass=Message):
     """``WPT_AlignmentCheckResType``."""
 
     evse_processing: Annotated[Processing, Element("EVSEProcessing")]
@@ -394,7 +395,7 @@ class WPT_EVPCChargeDiagnostics(StrEnum):
     EVPCAnomalyDetected = "EVPCAnomalyDetected"
 
 
-class WPT_EVPCPowerControlParameter(XsdType, kw_only=True):
+class WPT_EVPCPowerControlParameter(XsdType, kw_only=True, metaclass=Message):
     """``WPT_EVPCPowerControlParameterType``."""
 
     ev_pc_coil_current_request: Annotated[RationalNumber, Element("EVPCCoilCurrentRequest")]
@@ -403,7 +404,7 @@ class WPT_EVPCPowerControlParameter(XsdType, kw_only=True):
     ev_pc_voltage_output_information: Annotated[RationalNumber, Element("EVPCVoltageOutputInformation")]
 
 
-class WPT_ChargeLoopReq(ChargeLoopReq, kw_only=True):
+class WPT_ChargeLoopReq(ChargeLoopReq, kw_only=True, metaclass=Message):
     """``WPT_ChargeLoopReqType``."""
 
     ev_pc_power_request: Annotated[RationalNumber, Element("EVPCPowerRequest")]
@@ -429,7 +430,7 @@ class WPT_SPCChargeDiagnostics(StrEnum):
     SPCAnomalyDetected = "SPCAnomalyDetected"
 
 
-class WPT_SPCPowerControlParameter(XsdType, kw_only=True):
+class WPT_SPCPowerControlParameter(XsdType, kw_only=True, metaclass=Message):
     """``WPT_SPCPowerControlParameterType``."""
 
     spc_primary_device_coil_current_information: Annotated[
@@ -437,7 +438,7 @@ class WPT_SPCPowerControlParameter(XsdType, kw_only=True):
     ]
 
 
-class WPT_ChargeLoopRes(ChargeLoopRes, kw_only=True):
+class WPT_ChargeLoopRes(ChargeLoopRes, kw_only=True, metaclass=Message):
     """``WPT_ChargeLoopResType``."""
 
     ev_pc_power_request: Annotated[RationalNumber, Element("EVPCPowerRequest")]
