@@ -18,7 +18,7 @@ from evcc.contracts import Contract, emaid_of
 from evcc.errors import InstallationError, InstallationFault
 from pki import profiles
 from pki.chain import parse, public_key, validate
-from pki.errors import CertificateError
+from pki.errors import CertificateError, Rule
 from pki.names import issuer_serial
 from v2g.errors import EnvelopeError, IdentifierError, SignatureError
 from v2g.identifiers import Emaid
@@ -126,10 +126,23 @@ def _contract_chain(
     """
     try:
         leaf, *above = _certificates(chain)
+        _check_shape(leaf, above)
         validate(leaf, above[:-1], above[-1:], at=at, profile=profiles.CONTRACT)
     except CertificateError as error:
         raise _refused(InstallationFault.CONTRACT_CERTIFICATE, error, tracer) from error
     return leaf, tuple(above)
+
+
+def _check_shape(leaf: x509.Certificate, above: Sequence[x509.Certificate]) -> None:
+    """Refuse what only a check against the root would find: a chain too long, or the root in it."""
+    most = profiles.CONTRACT.max_chain
+    if 1 + len(above) > most:
+        detail = f"{1 + len(above)} certificates, at most {most} allowed"
+        raise CertificateError(Rule.CHAIN_TOO_LONG, leaf.subject.rfc4514_string(), detail)
+    for authority in above:
+        if authority.issuer == authority.subject:
+            detail = "a root has no place among the sub-CA certificates"
+            raise CertificateError(Rule.UNEXPECTED_CERTIFICATE, authority.subject.rfc4514_string(), detail)
 
 
 def _emaid(announced: str, certificate: x509.Certificate, check_digit: CheckDigit, tracer: Tracer) -> str:

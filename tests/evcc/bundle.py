@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cryptography import x509
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from evcc.contracts import Contract
 from pki.chain import parse, public_key
 from tests.evcc.charger import wrapped
-from tests.evcc.material import Branch, World
+from tests.evcc.material import World
 from v2g.messages import iso2, xmldsig
 from v2g.messages.iso2 import ResponseCode
 from v2g.security.envelope import Envelope, derive_key_iso2, seal_iso2
@@ -23,14 +24,15 @@ from v2g.security.signature import sign_certificate_installation_res
 class Bundle:
     """What goes into a CertificateInstallationRes; :func:`usual` makes one with everything as it should be.
 
-    ``receiver`` is whom the key is for, ``signer`` whose chain and key sign, ``envelope`` replaces the
-    sealed key, ``emaid`` the announced eMAID.
+    ``receiver`` is whom the key is for, ``signer`` whose key signs and ``signer_chain`` what is said to
+    vouch for it, ``envelope`` replaces the sealed key, ``emaid`` the announced eMAID.
     """
 
     world: World
     contract: Contract
     receiver: ec.EllipticCurvePublicKey
-    signer: Branch
+    signer: ec.EllipticCurvePrivateKey
+    signer_chain: Sequence[x509.Certificate]
     envelope: Envelope | None = None
     emaid: str | None = None
 
@@ -43,7 +45,7 @@ class Bundle:
         sealed = self.envelope or seal_iso2(self.contract.key, self.receiver, self.world.entropy)
         return iso2.CertificateInstallationRes(
             response_code=code,
-            sa_provisioning_certificate_chain=chain(self.signer.wire),
+            sa_provisioning_certificate_chain=chain(self.signer_chain),
             contract_signature_cert_chain=chain(
                 [self.contract.certificate, *self.contract.sub_certificates], "id1"
             ),
@@ -56,7 +58,7 @@ class Bundle:
 
     def sign(self, body: iso2.CertificateInstallationRes) -> xmldsig.Signature:
         """The service's signature over a response."""
-        return sign_certificate_installation_res(body, self.signer.leaf.signing_key())
+        return sign_certificate_installation_res(body, self.signer)
 
     def message(self) -> iso2.V2G_Message:
         """The signed response as a whole message."""
@@ -66,10 +68,11 @@ class Bundle:
 
 def usual(world: World) -> Bundle:
     """A good bundle for the car of ``world``."""
-    return Bundle(world, world.contract(), public_key(world.oem.leaf.certificate), world.cps)
+    receiver = public_key(world.oem.leaf.certificate)
+    return Bundle(world, world.contract(), receiver, world.cps.leaf.signing_key(), world.cps.wire)
 
 
-def chain(certificates: list[x509.Certificate], identifier: str | None = None) -> iso2.CertificateChain:
+def chain(certificates: Sequence[x509.Certificate], identifier: str | None = None) -> iso2.CertificateChain:
     """A certificate chain as messages carry it."""
     leaf, *above = [certificate.public_bytes(Encoding.DER) for certificate in certificates]
     return iso2.CertificateChain(

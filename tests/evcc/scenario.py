@@ -1,11 +1,13 @@
 """Puts a car before a scripted charger, on virtual time, and returns how it went."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from cryptography import x509
 
 from evcc import config, vehicle
 from evcc.config import Config, Payment
@@ -78,7 +80,7 @@ def visit(
     overrides: Mapping[str, Any] | None = None,
     payment: Payment = Payment.CONTRACT,
     secured: bool = False,
-    trusted: World | None = None,
+    trusted: Sequence[x509.Certificate] = (),
     fault: Fault | None = None,
     chunk_size: int | None = None,
     delay_s: float = 0.0,
@@ -89,12 +91,12 @@ def visit(
 ) -> Run:
     """Run one session on virtual time.
 
-    ``world`` makes car and charger; ``trusted`` is whose root the car holds instead. ``leave_after_s`` is
+    ``world`` makes car and charger; ``trusted`` are roots that the car holds instead. ``leave_after_s`` is
     when the driver comes back.
     """
     build_vehicle(folder, world)
-    if trusted is not None:
-        write_certificates(folder / "roots" / "v2g" / "root.pem", [trusted.v2g_root.certificate])
+    if trusted:
+        write_certificates(folder / "roots" / "v2g" / "root.pem", trusted)
 
     async def scenario() -> Run:
         clock = LoopClock(at)
