@@ -60,14 +60,15 @@ def put_row(
 class Database:
     """One SQLite file that several roles keep their own tables in.
 
-    A role passes functions that take a connection; each runs in one transaction.
+    A role passes functions that take a connection; each runs in one transaction. ``busy_timeout_s`` is how
+    long to wait for another process that holds the write lock.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_timeout_s: float = _BUSY_TIMEOUT_S) -> None:
         self.path = path
         self._engine = sa.create_engine(
             sa.URL.create("sqlite", database=str(path)),
-            connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
+            connect_args={"timeout": busy_timeout_s, "check_same_thread": False},
         )
         event.listen(self._engine, "connect", _configure)
         event.listen(self._engine, "begin", _begin)

@@ -9,12 +9,13 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 import exi
 from backend_stub import logs
@@ -60,35 +61,36 @@ def run(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     clock = SystemClock()
     hierarchy = load_hierarchy(settings.pki, now=clock.now())
-    listener = _listen(settings.host, settings.port)
-    sink = JsonlSink(settings.trace) if settings.trace else NullSink()
-    tracer = Tracer("backend", sink, clock.now)
-    database = Database(settings.database)
-    try:
+    with ExitStack() as stack:
+        sink = JsonlSink(settings.trace) if settings.trace else NullSink()
+        stack.callback(sink.close)
+        listener = stack.enter_context(_listen(settings.host, settings.port))
+        database = Database(settings.database)
+        stack.callback(database.close)
+        tracer = Tracer("backend", sink, clock.now)
         market = await open_market(hierarchy, database, now=clock.now, entropy=SystemEntropy(), tracer=tracer)
         app = create_app(market, tracer=tracer, monotonic=clock.monotonic)
-        config = uvicorn.Config(
-            app,
-            loop="asyncio",
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            backlog=_BACKLOG,
-            limit_concurrency=_MAX_CONNECTIONS,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            timeout_graceful_shutdown=_DRAIN_S,
-        )
-        server = _Server(config, _Ready(settings, _url(listener), tracer))
+        server = _Server(_config(app), _Ready(settings, _url(listener), tracer))
         await server.serve(sockets=[listener])
         tracer.event("process.ended", exit_code=0, peak_rss_bytes=_peak_rss_bytes())
-    finally:
-        listener.close()
-        database.close()
-        sink.close()
+
+
+def _config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="asyncio",
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        limit_concurrency=_MAX_CONNECTIONS,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_DRAIN_S,
+    )
 
 
 class _Ready:
