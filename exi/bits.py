@@ -101,6 +101,11 @@ class BitWriter:
         """Write bytes, without their number."""
         self.bits(int.from_bytes(data, "big"), len(data) * 8)
 
+    def taken(self) -> int:
+        """Return what was written as one integer with a 1 in front."""
+        done = int.from_bytes(b"\1" + self._done, "big")
+        return done << self._width | self._accumulator
+
     def finish(self) -> bytes:
         """Return what was written, the last byte padded with zeros."""
         padding = -self._width & 7

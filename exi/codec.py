@@ -60,14 +60,19 @@ def engine_of(schema: MessageSet) -> Engine:
 
 @cache
 def schema_of(cls: type) -> MessageSet:
-    """Return the message set of a root class: ``SCHEMA`` of its module or of a package above it.
+    """Return the message set of a root class.
 
-    Raises ExiError where there is none.
+    It is looked for in the class's module and the packages above it: the set whose namespace is that of
+    the class's module, else the first one that the module is part of. Raises ExiError where there is none.
     """
+    module = sys.modules[cls.__module__]
+    found: list[MessageSet] = []
     name = cls.__module__
     while name:
-        schema = getattr(sys.modules.get(name), "SCHEMA", None)
-        if isinstance(schema, MessageSet):
-            return schema
+        candidates = vars(sys.modules[name]).values()
+        found += (held for held in candidates if isinstance(held, MessageSet) and module in held.modules)
         name = name.rpartition(".")[0]
-    raise ExiError(f"{cls.__name__} belongs to no message set")
+    if not found:
+        raise ExiError(f"{cls.__name__} belongs to no message set")
+    namespace = getattr(module, "NAMESPACE", None)
+    return next((schema for schema in found if schema.namespace == namespace), found[0])

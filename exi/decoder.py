@@ -63,7 +63,7 @@ class Decoder(Walker):
 
     def decode_type(self, reader: BitReader, kind: int, depth: int) -> XsdType:
         """Return the value of a type, read from behind its start tag. Raises ExiError."""
-        state, cls, names, modes, _, _ = self.types[kind]
+        state, cls, _, modes, _, _ = self.types[kind]
         values: list[Any] = [[] if mode >= LIST else None for mode in modes]
         count = 0
         while True:
@@ -93,7 +93,7 @@ class Decoder(Walker):
             else:
                 self._any(reader, kind, subject, values[field], depth + 1)
             state, count = self.next_state(state, following, count)
-        return cls(**dict(zip(names, values, strict=True)))
+        return cls(*values)
 
     def path_at(self, data: bytes, bit: int, *, fragment: bool) -> str:
         """Return the path of the element that holds a bit: where decoding stops if the data end there."""

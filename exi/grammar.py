@@ -231,6 +231,8 @@ class Grammars:
             namespace = self.namespaces.get(cls.__module__)
             if namespace is None:
                 raise SchemaError(f"{cls.__qualname__} is defined outside the modules of {self.schema!r}")
+            if cls.__match_args__ != cls.__struct_fields__:
+                raise SchemaError(f"{cls.__qualname__} lacks metaclass=Message: engines build by position")
             own = vars(cls).get("__annotations__", {})
             known = inherited + tuple(
                 _read_field(cls, name, annotation, namespace) for name, annotation in own.items()

@@ -18,16 +18,19 @@ _INTEGER_TEXT: Final = re.compile(r"[+-]?[0-9]{1,1300}")
 
 
 class ValueCodec:
-    """Reads and writes the simple values of one message set."""
+    """Reads and writes the simple values of one message set.
 
-    __slots__ = ("_codes", "_enumerations", "_groups", "_rows")
+    ``codes`` has for each enumeration the codes of its members.
+    """
+
+    __slots__ = ("_enumerations", "_groups", "_rows", "codes")
 
     def __init__(self, tables: Tables) -> None:
         rows = tables.datatypes
         self._rows = [rows[start : start + DATATYPE] for start in range(0, len(rows), DATATYPE)]
         self._groups = [_groups(*row[2:5]) for row in self._rows]
         self._enumerations = tables.enumerations
-        self._codes = [{member: code for code, member in enumerate(e)} for e in tables.enumerations]
+        self.codes = [{member: code for code, member in enumerate(e)} for e in tables.enumerations]
 
     def read(self, reader: BitReader, datatype: int) -> Any:
         """Read one value and check its facets. Raises ExiError."""
@@ -154,7 +157,7 @@ class ValueCodec:
             case Representation.BOOLEAN:
                 return "true" if value else "false"
             case Representation.ENUMERATION:
-                return str(self._enumerations[enumeration][self._codes[enumeration][value]].value)
+                return str(self._enumerations[enumeration][self.codes[enumeration][value]].value)
             case Representation.STRING:
                 return str(value)
             case Representation.BINARY:
@@ -173,7 +176,7 @@ class ValueCodec:
 
     def _enumeration_code(self, value: Any, enumeration: int) -> int:
         try:
-            return self._codes[enumeration][value]
+            return self.codes[enumeration][value]
         except (KeyError, TypeError):
             name = type(self._enumerations[enumeration][0]).__name__
             raise ExiError(f"{value!r:.80} is not a value of {name}") from None

@@ -147,7 +147,7 @@ class Translator(Encoder):
         return self.values.parse(text, -1 - kind, None)
 
     def _read_type(self, kind: int, node: Node) -> XsdType:
-        state, cls, names, modes, _, _ = self.types[kind]
+        state, cls, _, modes, _, _ = self.types[kind]
         values: list[Any] = [[] if mode >= LIST else None for mode in modes]
         count = 0
         for name, text in sorted(node.attributes.items()):
@@ -166,7 +166,7 @@ class Translator(Encoder):
             state, count = self._read_part(kind, part, state, count, values)
         if not any(row[0] == EV_END for row in self.states[state][0]):
             raise ExiError(f"{self.expected(state)} is missing")
-        return cls(**dict(zip(names, values, strict=True)))
+        return cls(*values)
 
     def _parts(self, node: Node, state: int, modes: tuple[int, ...]) -> list[Node | str]:
         """Return children and texts without the white space that only lays the text out."""

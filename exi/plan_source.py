@@ -1,0 +1,52 @@
+"""Python source under construction: lines, indentation, fresh names, constants."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class Source:
+    """The lines of one function, and the constants that it refers to by name."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.constants: dict[str, Any] = {}
+        self._depth = 1
+        self._names = 0
+
+    def add(self, *lines: str) -> None:
+        """Append lines at the present indentation."""
+        self.lines += ("    " * self._depth + line for line in lines)
+
+    @contextmanager
+    def block(self, head: str) -> Iterator[None]:
+        """Append ``head`` and indent what follows inside the ``with``."""
+        self.add(head)
+        self._depth += 1
+        before = len(self.lines)
+        yield
+        if len(self.lines) == before:
+            self.add("pass")
+        self._depth -= 1
+
+    def name(self, prefix: str) -> str:
+        """Return a variable name that was not used before."""
+        self._names += 1
+        return f"{prefix}{self._names}"
+
+    def constant(self, prefix: str, value: Any) -> str:
+        """Return the name of a constant; the same object, or equal numbers, keep their name."""
+        for name, known in self.constants.items():
+            if known is value or (_is_numbers(value) and _is_numbers(known) and known == value):
+                return name
+        name = f"{prefix}{len(self.constants)}_"
+        self.constants[name] = value
+        return name
+
+    def function(self, head: str) -> str:
+        """Return the source of the whole function."""
+        return "\n".join([head, *self.lines, ""])
+
+
+def _is_numbers(value: Any) -> bool:
+    return type(value) is tuple and all(type(number) is int for number in value)
