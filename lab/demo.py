@@ -7,7 +7,6 @@ Everything a run leaves lies in one folder. Private keys are in its ``pki/`` and
     capture-2.pcapng       the same for the second session
     report.html            both sessions as sequence diagram and waterfall
     logs/                  what each process wrote to its log
-    car.toml               how the car charges
     pki/                   certificate hierarchy, market database, and the car's folder with its contracts
 """
 
@@ -36,14 +35,9 @@ from pki.entropy import SystemEntropy
 from pki.hierarchy import Hierarchy
 
 EXIT_PROCESS_FAILED = 3
+# The car charges in a few short rounds, so that the demo is quick.
 ROUNDS = 5
-_INTERVAL_S = 0.2
-_CAR_SETTINGS = f"""\
-# How the car of this run charges: a few short rounds, so that the demo is quick.
-[charging]
-rounds = {ROUNDS}
-interval_s = {_INTERVAL_S}
-"""
+INTERVAL_S = 0.2
 
 
 class DemoError(Exception):
@@ -168,7 +162,6 @@ async def _perform(demo: Demo, processes: Processes) -> None:
     pcid = await _build_car(demo, processes, url)
     await _onboard(demo, processes, url, pcid)
 
-    (demo.directory / "car.toml").write_text(_CAR_SETTINGS, encoding="utf-8")
     for number, capture in ((1, "capture.pcapng"), (2, "capture-2.pcapng")):
         demo.narrator.blank()
         tell(
@@ -201,7 +194,8 @@ def _car_command(demo: Demo, address: str, number: int, capture: str) -> list[st
     where = ["--interface", loopback.name()] if demo.discovery else ["--connect", address]
     return [
         *(command("evcc"), "run", "--json", "--vehicle", str(demo.vehicle)),
-        *("--config", str(demo.directory / "car.toml"), "--capture", str(demo.directory / capture)),
+        *("--rounds", str(ROUNDS), "--interval", str(INTERVAL_S)),
+        *("--capture", str(demo.directory / capture)),
         *where,
         *demo.trace(f"car-{number}"),
     ]

@@ -27,21 +27,31 @@ _PR_SET_PDEATHSIG = 1
 
 
 class ProcessError(Exception):
-    """A child did not do what it should: ``name``, ``reason`` in words, and the ``lines`` that it wrote last."""
+    """A child did not do what it should.
+
+    ``name`` is the child, ``reason`` says it in words, ``lines`` are the last ones of its log, ``exit_code``
+    is None where it did not end by itself, ``output`` is what a command had printed.
+    """
 
     def __init__(
-        self, name: str, reason: str, lines: Sequence[str] = (), exit_code: int | None = None
+        self,
+        name: str,
+        reason: str,
+        lines: Sequence[str] = (),
+        exit_code: int | None = None,
+        output: str = "",
     ) -> None:
         self.name = name
         self.reason = reason
         self.lines = tuple(lines)
         self.exit_code = exit_code
+        self.output = output
         super().__init__(f"{name}: {reason}")
 
 
 @dataclass(slots=True)
 class Child:
-    """One child process; ``ready`` is what its ready line said, empty for one that announces nothing."""
+    """One child process; ``ready`` is what its ready line said, empty for one that is no server."""
 
     name: str
     process: asyncio.subprocess.Process
@@ -77,7 +87,7 @@ class Processes:
 
     async def serve(self, name: str, command: Sequence[str]) -> Child:
         """Start a server and return once its ready line came; raises ProcessError when it does not."""
-        child = await self._start(name, command, stdout=asyncio.subprocess.PIPE)
+        child = await self._start(name, command)
         try:
             async with asyncio.timeout(READY_WITHIN_S):
                 child.ready = await _ready_line(child)
@@ -86,34 +96,34 @@ class Processes:
         self._tasks.create_task(_drain(child))
         return child
 
-    async def run(self, name: str, command: Sequence[str], *, within_s: float = 120.0) -> str:
+    async def run(
+        self, name: str, command: Sequence[str], *, within_s: float = 120.0, watch: bool = True
+    ) -> str:
         """Run a command to its end and return its standard output.
 
-        Raises ProcessError when it ends with a code other than 0, takes longer than ``within_s``, or a
-        server ends meanwhile.
+        Raises ProcessError when it ends with a code other than 0, takes longer than ``within_s``, or (with
+        ``watch``) a server ends meanwhile.
         """
-        child = await self._start(name, command, stdout=asyncio.subprocess.PIPE)
+        child = await self._start(name, command)
         assert child.process.stdout is not None
         output = self._tasks.create_task(child.process.stdout.read())
-        servers = [other.ended for other in self._children if other is not child and not other.ended.done()]
+        servers = [other for other in self._children if watch and other.ready and not other.ended.done()]
         done, _ = await asyncio.wait(
-            [child.ended, *servers], timeout=within_s, return_when=asyncio.FIRST_COMPLETED
+            [child.ended, *(server.ended for server in servers)],
+            timeout=within_s,
+            return_when=asyncio.FIRST_COMPLETED,
         )
         if child.ended not in done:
-            fallen = next((other for other in self._children if other.ended in done), None)
-            if fallen is not None:
-                raise ProcessError(
-                    fallen.name,
-                    f"ended with code {fallen.ended.result()}",
-                    fallen.last_lines(),
-                    fallen.ended.result(),
-                )
+            for server in servers:
+                if server.ended in done:
+                    code = server.ended.result()
+                    raise ProcessError(server.name, f"ended with code {code}", server.last_lines(), code)
             raise ProcessError(name, f"did not end within {within_s:g} s", child.last_lines())
         text = (await output).decode(errors="replace")
         code = child.ended.result()
         if code != 0:
             lines = child.last_lines() or text.splitlines()[-_LAST_LINES:]
-            raise ProcessError(name, f"ended with code {code}", lines, code)
+            raise ProcessError(name, f"ended with code {code}", lines, code, text)
         return text
 
     async def end(self, child: Child) -> int:
@@ -135,14 +145,14 @@ class Processes:
                 _kill_group(child)
             raise
 
-    async def _start(self, name: str, command: Sequence[str], *, stdout: int) -> Child:
+    async def _start(self, name: str, command: Sequence[str]) -> Child:
         self._logs.mkdir(parents=True, exist_ok=True)
         log = self._logs / f"{name}.log"
         with log.open("ab") as file:
             process = await asyncio.create_subprocess_exec(
                 *command,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=stdout,
+                stdout=asyncio.subprocess.PIPE,
                 stderr=file,
                 start_new_session=True,
                 preexec_fn=_die_with_parent(),
