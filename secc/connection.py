@@ -175,10 +175,14 @@ class Connection:
         return outcome
 
     async def _fetch(self, errand: Errand, performance: Deadline) -> bytes | BundleError:
-        """Run an errand; whatever it does, it is over a reserve before the performance time."""
+        """Run an errand, which has to be over a reserve before the performance time.
+
+        One that is not is broken off when half of the reserve is gone.
+        """
         deadline = performance.minus(errand.reserve_s)
+        backstop = performance.minus(errand.reserve_s / 2)
         try:
-            async with asyncio.timeout(deadline.remaining(self._clock.monotonic())):
+            async with asyncio.timeout(backstop.remaining(self._clock.monotonic())):
                 return await errand.run(deadline)
         except TimeoutError:
             budget_s = performance.limit_s - errand.reserve_s

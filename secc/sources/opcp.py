@@ -99,10 +99,10 @@ class OpcpSource:
         try:
             answer = await self._post(request_exi, namespace, budget_s)
             bundle = _bundle(*answer)
-        except BundleError as error:
+        except (BundleError, asyncio.CancelledError) as error:
             facts = {"status": answer[0], "bytes": len(answer[1])} if answer else {}
             elapsed_s = self._clock.monotonic() - started
-            tracer.event("backend.failed", reason=str(error), elapsed_s=elapsed_s, **facts)
+            tracer.event("backend.failed", reason=str(error) or "cancelled", elapsed_s=elapsed_s, **facts)
             raise
         elapsed_s = self._clock.monotonic() - started
         tracer.event("backend.response", status=answer[0], elapsed_s=elapsed_s, bytes=len(answer[1]))

@@ -21,7 +21,7 @@ from secc.iso2.states import State
 from secc.server import Server
 from secc.session import Answer, Session
 from secc.sources import BundleSource
-from secc.station import Rating, Station
+from secc.station import Outlet, Rating, Station
 from secc.table import Errand
 from tests.secc.market import EMAID, NOW, market
 from v2g import timing
@@ -279,6 +279,11 @@ def steps(payment: iso2.PaymentOption) -> list[tuple[State, Callable[[Desk], obj
 
 
 # --- a car on a network ---------------------------------------------------------------------------------
+
+
+def on_mains(outlet: Outlet) -> bool:
+    """Tell whether the contactor of an outlet is closed now."""
+    return outlet.contactor.closed
 
 
 class Car:

@@ -13,8 +13,11 @@ _FILLERS: placeholders.Fillers = {
     iso2.DC_EVStatus: lambda _: dc_parameters().dc_ev_status,
 }
 
-EXAMPLES: Mapping[type[XsdType], iso2.BodyBase] = {
-    request: placeholders.build(request, {}, _FILLERS)
-    for request in RESPONSES
-    if issubclass(request, iso2.BodyBase)
-} | {iso2.SessionSetupReq: SETUP}
+
+def _example(request: type[XsdType]) -> iso2.BodyBase:
+    made = SETUP if request is iso2.SessionSetupReq else placeholders.build(request, {}, _FILLERS)
+    assert isinstance(made, iso2.BodyBase)
+    return made
+
+
+EXAMPLES: Mapping[type[XsdType], iso2.BodyBase] = {request: _example(request) for request in RESPONSES}

@@ -84,13 +84,13 @@ class TestChargeParameters:
 class TestPowerDelivery:
     def test_start_closes_the_contactor_and_stop_opens_it(self) -> None:
         desk = Desk().reach(State.POWER_DELIVERY)
-        contactor = desk.context.plug.contactor
-        assert not contactor.closed
+        outlet = desk.context.plug
+        assert not kit.on_mains(outlet)
         desk.ask(delivery(ChargeProgress.Start))
-        assert contactor.closed
+        assert kit.on_mains(outlet)
         desk.ask(iso2.ChargingStatusReq())
         desk.ask(delivery(ChargeProgress.Stop))
-        assert not contactor.closed
+        assert not kit.on_mains(outlet)
 
     def test_a_schedule_that_was_not_offered(self) -> None:
         answer = Desk().reach(State.POWER_DELIVERY).send(delivery(ChargeProgress.Start, schedule=2))

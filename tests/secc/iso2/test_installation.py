@@ -160,7 +160,7 @@ class TestBundle:
 
     def test_parts_of_the_wrong_form(self) -> None:
         point = market().bundle().body.body_element.dh_public_key.value  # type: ignore[union-attr]
-        broken = {
+        broken: dict[str, dict[str, object]] = {
             "short key": {
                 "contract_signature_encrypted_private_key": iso2.ContractSignatureEncryptedPrivateKey(
                     id="id2", value=bytes(47)

@@ -82,12 +82,13 @@ def test_charging_goes_on_until_it_is_stopped() -> None:
 def test_a_receipt_comes_in_between() -> None:
     desk = Desk(kit.make_charger({"station.receipt_every": 2})).reach(State.CHARGING)
     response = desk.ask(iso2.ChargingStatusReq())
-    assert desk.state is State.METERING_RECEIPT
+    states = [desk.state]
     receipt = iso2.MeteringReceiptReq(
         id="id1", session_id=desk.context.session_id, sa_schedule_tuple_id=1, meter_info=response.meter_info
     )
     desk.ask(receipt, key=market().contract.signing_key())
-    assert desk.state is State.CHARGING
+    states.append(desk.state)
+    assert states == [State.METERING_RECEIPT, State.CHARGING]
 
 
 STOPPABLE = [

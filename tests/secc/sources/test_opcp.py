@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from v2g.trace import ListSink, Tracer
 
 BUDGET_S = 4.25
 REQUEST = b"\x80 a request"
-Backend = Callable[[httpx.Request], Awaitable[httpx.Response]]
+Backend = Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]
 
 
 def answer(bundle: bytes | str, **extra: object) -> dict[str, Any]:
