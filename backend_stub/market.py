@@ -37,7 +37,7 @@ WMI = "PNC"
 COUNTRY = "DE"
 PROVIDER_ID = "PNC"
 
-_SCHEMAS = (
+SCHEMAS = (
     rcp_store.SCHEMA,
     pcp_store.SCHEMA,
     ccp_store.SCHEMA,
@@ -72,7 +72,7 @@ async def open_market(
 
     Raises DatabaseError when the file cannot be used.
     """
-    database.create(_SCHEMAS)
+    database.create(SCHEMAS)
     rcp = RootPool(database, now)
     for root_type, name in _ROOTS.items():
         await rcp.add(root_type, hierarchy[name].certificate)

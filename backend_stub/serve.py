@@ -4,10 +4,8 @@ import asyncio
 import json
 import logging
 import os
-import resource
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from backend_stub.market import load_hierarchy, open_market
 from backend_stub.web.app import create_app
 from pki.entropy import SystemEntropy
 from v2g.net.clock import SystemClock
+from v2g.net.process import peak_rss_bytes
 from v2g.trace import JsonlSink, NullSink, Tracer
 
 _BACKLOG = 512
@@ -72,7 +71,7 @@ async def _serve(settings: Settings) -> None:
         app = create_app(market, tracer=tracer, monotonic=clock.monotonic)
         server = _Server(_config(app), _Ready(settings, _url(listener), tracer))
         await server.serve(sockets=[listener])
-        tracer.event("process.ended", exit_code=0, peak_rss_bytes=_peak_rss_bytes())
+        tracer.event("process.ended", exit_code=0, peak_rss_bytes=peak_rss_bytes())
 
 
 def _config(app: FastAPI) -> uvicorn.Config:
@@ -165,8 +164,3 @@ def _listen(host: str, port: int) -> socket.socket:
 def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _peak_rss_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

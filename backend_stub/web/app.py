@@ -28,7 +28,12 @@ stands in the answer's `X-Trace-Id` header, the log and the trace. There is no a
 
 def create_app(market: Market, *, tracer: Tracer, monotonic: Callable[[], float]) -> FastAPI:
     """Return the application for ``market``. It starts nothing and owns nothing."""
-    app = FastAPI(title="PnC Lab market", description=_DESCRIPTION, version=version("pnclab"))
+    app = FastAPI(
+        title="PnC Lab market",
+        description=_DESCRIPTION,
+        version=version("pnclab"),
+        redirect_slashes=False,  # a redirect is not an answer that OPCP knows
+    )
     app.include_router(ccp_routes.router(market.ccp, market.rcp))
     app.include_router(cps_routes.router(market.cps))
     app.include_router(pcp_routes.router(market.pcp))

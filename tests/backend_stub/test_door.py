@@ -447,8 +447,9 @@ def test_any_flipped_bit_is_refused_or_was_not_signed(runner: Runner, position: 
 
 
 @EXAMPLES
-@given(segment=st.text(min_size=1, max_size=40))
+@given(segment=st.text(min_size=1, max_size=40).filter(lambda text: text not in {".", ".."}))
 def test_any_path_gets_a_documented_answer(runner: Runner, segment: str) -> None:
+    # "." and ".." never leave the client: it resolves them.
     name = quote(segment.encode("utf-8", "surrogatepass"), safe="")
     for method, path in (
         ("GET", "/v1/oem/provCerts/{}"),

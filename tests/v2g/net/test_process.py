@@ -1,0 +1,35 @@
+"""The memory that a process says it needed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from v2g.net.process import peak_rss_bytes
+
+MIB = 1024 * 1024
+PEAK = "from v2g.net.process import peak_rss_bytes; print(peak_rss_bytes())"
+GROW = f"import os; block = os.urandom({50 * MIB}); {PEAK}"
+
+
+def peak_of(code: str) -> int:
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return int(child.stdout)
+
+
+def test_it_grows_with_what_is_held() -> None:
+    assert 40 * MIB < peak_of(GROW) - peak_of(PEAK) < 60 * MIB
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a figure without the parent in it")
+def test_the_parent_does_not_count() -> None:
+    block = bytearray(150 * MIB)
+    block[::4096] = b"\1" * len(block[::4096])
+    assert peak_of(PEAK) < 100 * MIB
+
+
+def test_elsewhere(tmp_path: Path) -> None:
+    assert peak_rss_bytes(tmp_path / "nothing") > MIB
+    (tmp_path / "odd").write_text("VmPeak: lots\n")
+    assert peak_rss_bytes(tmp_path / "odd") > MIB
