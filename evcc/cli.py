@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evcc.errors import ConfigError, ContractStoreError
+from evcc.errors import ConfigError, ContractStoreDamagedError, ContractStoreError
 from evcc.exit_codes import EXIT_CODES, ExitCode
 
 _EXAMPLES = """\
@@ -19,6 +19,8 @@ examples:
       plain TCP, the driver identifies himself at the charger
   evcc contracts list --vehicle car
 """
+
+_REPAIR = "\n  nothing was changed; `evcc contracts repair --vehicle {}` sets aside what is damaged"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -129,8 +131,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         return _run(arguments) if arguments.command == "run" else _contracts(arguments)
-    except (ConfigError, ContractStoreError) as error:
+    except ConfigError as error:
         print(f"evcc: {error}", file=sys.stderr)
+        return ExitCode.CONFIGURATION
+    except ContractStoreError as error:
+        hint = _REPAIR.format(arguments.vehicle) if isinstance(error, ContractStoreDamagedError) else ""
+        print(f"evcc: {error}{hint}", file=sys.stderr)
         return ExitCode.CONFIGURATION
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED

@@ -31,7 +31,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from evcc.errors import ContractNotFoundError, ContractStoreError, ContractStoreFullError
+from evcc.errors import (
+    ContractNotFoundError,
+    ContractStoreDamagedError,
+    ContractStoreError,
+    ContractStoreFullError,
+)
 from evcc.files import TEMPORARY_SUFFIX, exclusive, replace_file
 from pki.errors import CertificateError
 from pki.names import common_name
@@ -135,8 +140,8 @@ class ContractStore:
     def open(cls, directory: Path) -> "ContractStore":
         """Open or create the store in ``directory`` and remove what an interrupted change left behind.
 
-        Raises :class:`ContractStoreError` naming the file when something is damaged; nothing is changed
-        then, so that nothing is lost.
+        Raises :class:`ContractStoreDamagedError` naming the file when something is damaged; nothing is
+        changed then, so that nothing is lost. :class:`ContractStoreError` when the disk refuses.
         """
         store = cls(directory)
         with _named_errors(directory):
@@ -216,7 +221,7 @@ class ContractStore:
         with _named_errors(directory), exclusive(store._lock):
             try:
                 listed = store._read_list()
-            except ContractStoreError:
+            except ContractStoreDamagedError:
                 listed = None
             if listed is None:
                 entries = store._latest_found()
@@ -247,7 +252,7 @@ class ContractStore:
     def _readable(self, entry: _Entry) -> bool:
         try:
             self._read_contract(entry)
-        except ContractStoreError:
+        except ContractStoreDamagedError:
             return False
         return True
 
@@ -283,7 +288,7 @@ class ContractStore:
         if listed is None:
             strays = sorted(self.directory.glob(f"*{_SUFFIX}"))
             if strays:
-                raise ContractStoreError(
+                raise ContractStoreDamagedError(
                     self._list_file, f"the list of contracts is missing, but {strays[0].name} is there"
                 )
             listed = _EMPTY
@@ -300,14 +305,18 @@ class ContractStore:
         try:
             listed = msgspec.json.decode(data, type=_List)
         except msgspec.DecodeError as error:
-            raise ContractStoreError(self._list_file, f"the list of contracts is damaged: {error}") from error
+            raise ContractStoreDamagedError(
+                self._list_file, f"the list of contracts is damaged: {error}"
+            ) from error
         emaids = [entry.emaid for entry in listed.contracts]
         if listed.format != _FORMAT:
-            raise ContractStoreError(self._list_file, f"format {listed.format} is not {_FORMAT}")
+            raise ContractStoreDamagedError(self._list_file, f"format {listed.format} is not {_FORMAT}")
         if len(set(emaids)) != len(emaids) or len(emaids) > MAX_CONTRACTS:
-            raise ContractStoreError(self._list_file, f"too many contracts, or one twice: {emaids}")
+            raise ContractStoreDamagedError(self._list_file, f"too many contracts, or one twice: {emaids}")
         if listed.chosen not in emaids and (emaids or listed.chosen is not None):
-            raise ContractStoreError(self._list_file, f"the chosen contract {listed.chosen} is not listed")
+            raise ContractStoreDamagedError(
+                self._list_file, f"the chosen contract {listed.chosen} is not listed"
+            )
         return listed
 
     def _read_contract(self, entry: _Entry) -> Contract:
@@ -315,15 +324,17 @@ class ContractStore:
         try:
             data = path.read_bytes()
         except FileNotFoundError:
-            raise ContractStoreError(path, "the contract is listed but its file is missing") from None
+            raise ContractStoreDamagedError(path, "the contract is listed but its file is missing") from None
         if hashlib.sha256(data).hexdigest() != entry.sha256:
-            raise ContractStoreError(path, "the file is not what was stored: its SHA-256 differs")
+            raise ContractStoreDamagedError(path, "the file is not what was stored: its SHA-256 differs")
         try:
             contract = Contract.from_pem(data)
         except ValueError as error:
-            raise ContractStoreError(path, f"the contract cannot be read: {error}") from error
+            raise ContractStoreDamagedError(path, f"the contract cannot be read: {error}") from error
         if contract.emaid != entry.emaid:
-            raise ContractStoreError(path, f"the file holds a contract for {contract.emaid or 'nobody'}")
+            raise ContractStoreDamagedError(
+                path, f"the file holds a contract for {contract.emaid or 'nobody'}"
+            )
         return contract
 
     def _commit(self, changed: _List) -> None:

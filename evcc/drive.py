@@ -101,6 +101,7 @@ async def drive_up(visit: Visit, report: Report) -> None:
     clock, started = visit.clock, visit.clock.monotonic()
     try:
         await _visit(visit, report)
+        report.succeed()
     except (V2GError, ContractStoreError) as error:
         report.fail(error)
         visit.tracer.event("error", type=type(error).__name__, detail=str(error), place=report.reason)

@@ -27,6 +27,10 @@ class ContractStoreError(Exception):
         self.reason = reason
 
 
+class ContractStoreDamagedError(ContractStoreError):
+    """What the store holds is not what was stored; nothing was changed."""
+
+
 class ContractStoreFullError(ContractStoreError):
     """The store holds as many contracts as it may, all of them still good."""
 

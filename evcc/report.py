@@ -67,12 +67,15 @@ class Durations(msgspec.Struct, omit_defaults=False):
 
 
 class Report(msgspec.Struct):
-    """A session as it went; what ``--json`` prints. ``reason`` is a stable word, ``detail`` a sentence."""
+    """A session as it went; what ``--json`` prints. ``reason`` is a stable word, ``detail`` a sentence.
 
-    outcome: Outcome = Outcome.OK
-    reason: str = ""
+    Until :meth:`succeed` or :meth:`fail` says otherwise it is one that ended by a defect of this program.
+    """
+
+    outcome: Outcome = Outcome.FAILED
+    reason: str = "unexpected"
     detail: str = ""
-    exit_code: int = ExitCode.OK
+    exit_code: int = ExitCode.UNEXPECTED
     charger: str = ""
     session_id: str | None = None
     evse_id: str | None = None
@@ -96,6 +99,10 @@ class Report(msgspec.Struct):
     def as_json(self) -> bytes:
         """Return the summary as one JSON object on one line."""
         return msgspec.json.encode(_rounded(msgspec.to_builtins(self)))
+
+    def succeed(self) -> None:
+        """Take down that the session went to its end."""
+        self.outcome, self.reason, self.exit_code = Outcome.OK, "", ExitCode.OK
 
     def fail(self, error: Exception) -> None:
         """Take down why the session ended early; ``error`` is one that :func:`classify` knows."""

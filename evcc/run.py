@@ -22,6 +22,7 @@ from evcc.exit_codes import ExitCode
 from evcc.report import Outcome, Report
 from v2g.capture import Capture
 from v2g.errors import TlsError
+from v2g.messages import appprotocol, iso2, xmldsig
 from v2g.net.clock import Clock, SystemClock
 from v2g.net.keylog import KeyLog
 from v2g.net.network import Network, TcpNetwork
@@ -76,11 +77,19 @@ def run(options: Options) -> int:
                 tls = ClientTls(car.v2g_roots, keylog=keylog)
             except TlsError as error:
                 raise ConfigError(options.vehicle / "roots" / "v2g", "", error.reason) from error
+            warm_up()
             sessions = _Sessions(TcpNetwork(), clock, tracer, car, store, settings, tls, capture, options)
             code = asyncio.run(sessions.run())
         finally:
             tracer.event("process.ended", exit_code=code, peak_rss_bytes=peak_rss_bytes())
     return code
+
+
+def warm_up() -> None:
+    """Have the codec make its grammars now, and not between two messages."""
+    for schema in (appprotocol.SCHEMA, iso2.SCHEMA, xmldsig.SCHEMA):
+        with contextlib.suppress(exi.ExiError):
+            exi.decode(b"", schema)  # refused, but with the grammar in place
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Puts a car before a scripted charger, on virtual time, and returns how it went."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,10 +20,11 @@ from tests.evcc.material import NOW, World
 from v2g.capture import Capture
 from v2g.net.clock import LoopClock
 from v2g.net.keylog import KeyLog
+from v2g.net.sdp import Answer, SdpServer
 from v2g.net.simulated import Fault, SimulatedNetwork
 from v2g.net.tls import ClientTls, ServerTls
 from v2g.net.virtual import run_virtual
-from v2g.trace import ListSink, Tracer
+from v2g.trace import ListSink, Tracer, null_tracer
 
 VEHICLE_TOML = """\
 pcid = "{pcid}"
@@ -88,11 +89,17 @@ def visit(
     leave_after_s: float | None = None,
     capture: Path | None = None,
     listening: bool = True,
+    discovery: Answer | None = None,
+    prepare: Callable[[Charger], object] | None = None,
+    cancel_after_s: float | None = None,
+    on_trace: Callable[[ListSink], object] | None = None,
 ) -> Run:
     """Run one session on virtual time.
 
     ``world`` makes car and charger; ``trusted`` are roots that the car holds instead. ``leave_after_s`` is
-    when the driver comes back.
+    when the driver comes back. ``discovery`` answers SDP requests, which the car then sends.
+    ``prepare`` changes the charger before the car comes, ``cancel_after_s`` breaks the session off,
+    ``on_trace`` is given the trace when the session begins.
     """
     build_vehicle(folder, world)
     if trusted:
@@ -104,7 +111,11 @@ def visit(
         charger = Charger(world, clock, dict(answers or {}))
         if secured:
             charger.tls = ServerTls(world.cpo.wire, world.cpo.leaf.signing_key())
+        if prepare is not None:
+            prepare(charger)
         trace = ListSink()
+        if on_trace is not None:
+            on_trace(trace)
         car = vehicle.load(folder)
         store = ContractStore.open(car.contracts_directory)
         report, stopping = Report(), asyncio.Event()
@@ -113,24 +124,31 @@ def visit(
         recorder = Capture(capture) if capture is not None else None
         keylog = KeyLog(reader=recorder.add_secrets) if recorder is not None else None
         listener = await network.listen("fe80::1", 61341, charger.serve) if listening else None
+        server = None
+        if discovery is not None:
+            server = SdpServer(network, "sim0", discovery, tracer=null_tracer("secc"), clock=clock)
+            await server.open()
         try:
-            await drive_up(
-                Visit(
-                    network=network,
-                    clock=clock,
-                    tracer=Tracer("evcc", trace, clock.now),
-                    vehicle=car,
-                    store=store,
-                    config=settings(overrides, payment=payment, tls=secured),
-                    tls=ClientTls(car.v2g_roots, keylog=keylog),
-                    stopping=stopping,
-                    capture=recorder,
-                ),
-                report,
+            visit = Visit(
+                network=network,
+                clock=clock,
+                tracer=Tracer("evcc", trace, clock.now),
+                vehicle=car,
+                store=store,
+                config=settings(overrides, payment=payment, tls=secured),
+                tls=ClientTls(car.v2g_roots, keylog=keylog, now=clock.now),
+                stopping=stopping,
+                capture=recorder,
             )
+            async with asyncio.TaskGroup() as tasks:
+                driving = tasks.create_task(drive_up(visit, report))
+                if cancel_after_s is not None:
+                    asyncio.get_running_loop().call_later(cancel_after_s, driving.cancel)
             took_s = clock.monotonic()
             await asyncio.sleep(1)  # what the car sent last arrives
         finally:
+            if server is not None:
+                await server.close()
             if listener is not None:
                 await listener.close()
             if keylog is not None and recorder is not None:

@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from evcc.contracts import DAMAGED_FOLDER, LIST_NAME, MAX_CONTRACTS, Contract, ContractStore
-from evcc.errors import ContractNotFoundError, ContractStoreError, ContractStoreFullError
+from evcc.errors import (
+    ContractNotFoundError,
+    ContractStoreDamagedError,
+    ContractStoreError,
+    ContractStoreFullError,
+)
 from tests.evcc.material import EMAIDS, NOW, World
 
 DAY = timedelta(days=1)
@@ -178,7 +183,7 @@ def test_a_damaged_list_is_named_and_nothing_is_touched(
     list_file = store.directory / LIST_NAME
     list_file.write_bytes(list_file.read_bytes()[:size])
     before = {path: path.read_bytes() for path in store.directory.iterdir()}
-    with pytest.raises(ContractStoreError, match="damaged") as caught:
+    with pytest.raises(ContractStoreDamagedError, match="damaged") as caught:
         ContractStore.open(store.directory)
     assert caught.value.file == list_file
     assert {path: path.read_bytes() for path in store.directory.iterdir()} == before
@@ -201,14 +206,14 @@ def test_an_inconsistent_list_is_refused(
     store.install(contracts[0], NOW)
     list_file = store.directory / LIST_NAME
     list_file.write_text(json.dumps(json.loads(list_file.read_text()) | change))
-    with pytest.raises(ContractStoreError, match=reason):
+    with pytest.raises(ContractStoreDamagedError, match=reason):
         ContractStore.open(store.directory)
 
 
 def test_a_missing_list_beside_contracts_is_damage(store: ContractStore, contracts: list[Contract]) -> None:
     store.install(contracts[0], NOW)
     (store.directory / LIST_NAME).unlink()
-    with pytest.raises(ContractStoreError, match="missing"):
+    with pytest.raises(ContractStoreDamagedError, match="missing"):
         ContractStore.open(store.directory)
     assert len(pem_files(store)) == 1
 
@@ -219,7 +224,7 @@ def test_a_changed_contract_file_is_named(store: ContractStore, contracts: list[
     data = bytearray(path.read_bytes())
     data[400] ^= 1
     path.write_bytes(data)
-    with pytest.raises(ContractStoreError, match="SHA-256") as caught:
+    with pytest.raises(ContractStoreDamagedError, match="SHA-256") as caught:
         ContractStore.open(store.directory)
     assert caught.value.file == path
 
