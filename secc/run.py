@@ -18,7 +18,7 @@ from pki.entropy import SystemEntropy
 from secc.charger import Charger
 from secc.config import Config, check, load, override
 from secc.credentials import load_identity, load_trust
-from secc.errors import ConfigError, StartError
+from secc.errors import BundleError, ConfigError, StartError
 from secc.iso2 import PROTOCOL
 from secc.server import Server
 from secc.sources.opcp import OpcpSource
@@ -32,9 +32,12 @@ from v2g.net.keylog import KeyLog
 from v2g.net.network import TcpNetwork
 from v2g.net.tls import ServerTls
 from v2g.sdp import Security
+from v2g.timing import Deadline
 from v2g.trace import JsonlSink, NullSink, Tracer
 
 _log = logging.getLogger("secc")
+
+_PREPARE_S = 10.0
 
 PROTOCOLS = (PROTOCOL,)
 """What this charger speaks."""
@@ -50,6 +53,7 @@ def run(config_file: str | None, changes: Mapping[str, Any], *, as_json: bool, v
         level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
     )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     with contextlib.ExitStack() as files:
         asyncio.run(_main(config, source, files, as_json=as_json))
 
@@ -92,8 +96,11 @@ async def _serve(
         _warm_up()
         await server.start()
         _announce(server, charger, tracer, as_json=as_json)
-        await stopped.wait()
-        await server.stop()
+        async with asyncio.TaskGroup() as tasks:
+            preparing = tasks.create_task(_prepare(charger))
+            await stopped.wait()
+            preparing.cancel()
+            await server.stop()
     finally:
         if charger.source is not None:
             await charger.source.close()
@@ -182,6 +189,16 @@ def _on_signals() -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     return stopped
+
+
+async def _prepare(charger: Charger) -> None:
+    """Connect to the backend ahead of the first car, and tell the operator when it is not there."""
+    if charger.source is None:
+        return
+    try:
+        await charger.source.prepare(Deadline.after(_PREPARE_S, charger.clock.monotonic()))
+    except BundleError as error:
+        _log.warning("the backend %s does not answer yet: %s", charger.config.backend.url, error.detail)
 
 
 def _warm_up() -> None:

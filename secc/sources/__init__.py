@@ -18,6 +18,14 @@ class BundleSource(Protocol):
         """
         ...
 
+    async def prepare(self, deadline: Deadline) -> None:
+        """Do ahead of the first car what need not cost its time, such as connecting.
+
+        Raises BundleError when the backend cannot be reached; a later :meth:`fetch` tries again all the
+        same.
+        """
+        ...
+
     async def close(self) -> None:
         """Release connections; no call follows."""
         ...

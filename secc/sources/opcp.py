@@ -8,9 +8,10 @@ of it is passed on in the header ``X-Deadline-Ms``.
 import asyncio
 import base64
 import binascii
+import contextlib
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 import httpx
@@ -78,6 +79,7 @@ class OpcpSource:
         max_bytes: int = MAX_RESPONSE_BYTES,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        self._base_url = base_url.rstrip("/") + "/"
         self._url = base_url.rstrip("/") + PATH
         self._clock = clock
         self._max_bytes = max_bytes
@@ -108,6 +110,13 @@ class OpcpSource:
         tracer.event("backend.response", status=answer[0], elapsed_s=elapsed_s, bytes=len(answer[1]))
         return bundle
 
+    async def prepare(self, deadline: Deadline) -> None:
+        """Open a pooled connection; see :class:`secc.sources.BundleSource`. Any HTTP answer will do."""
+        budget_s = deadline.remaining(self._clock.monotonic())
+        with _failures(budget_s):
+            async with asyncio.timeout(budget_s):
+                await self._client.head(self._base_url)
+
     async def close(self) -> None:
         """Close the pooled connections."""
         await self._client.aclose()
@@ -120,16 +129,12 @@ class OpcpSource:
             }
         )
         headers = {"Content-Type": "application/json", "X-Deadline-Ms": str(int(budget_s * 1000))}
-        try:
+        with _failures(budget_s):
             async with (
                 asyncio.timeout(budget_s),
                 self._client.stream("POST", self._url, content=content, headers=headers) as response,
             ):
                 return response.status_code, await self._body(response)
-        except TimeoutError as error:
-            raise BundleError(BundleFailure.LATE, f"no answer within {budget_s:.3f} s") from error
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise BundleError(BundleFailure.DOWN, f"{type(error).__name__}: {error}") from error
 
     async def _body(self, response: httpx.Response) -> bytes:
         body = bytearray()
@@ -138,6 +143,17 @@ class OpcpSource:
             if len(body) > self._max_bytes:
                 raise BundleError(BundleFailure.GARBLED, f"an answer of more than {self._max_bytes} bytes")
         return bytes(body)
+
+
+@contextlib.contextmanager
+def _failures(budget_s: float) -> Iterator[None]:
+    """Turn what a call can fail with into BundleError."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise BundleError(BundleFailure.LATE, f"no answer within {budget_s:.3f} s") from error
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+        raise BundleError(BundleFailure.DOWN, f"{type(error).__name__}: {error}") from error
 
 
 def _trust(base_url: str, ca_file: str | None) -> ssl.SSLContext:

@@ -69,6 +69,9 @@ class ScriptedSource:
         self.budgets_s.append(deadline.remaining(asyncio.get_running_loop().time()))
         return await self.script(request_exi, deadline)
 
+    async def prepare(self, deadline: Deadline) -> None:
+        return
+
     async def close(self) -> None:
         return
 

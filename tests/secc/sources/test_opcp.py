@@ -249,6 +249,9 @@ async def http_server(connections: list[int]) -> AsyncIterator[int]:
         received = b""
         while data := await stream.read():
             received += data
+            if received.startswith(b"HEAD") and received.endswith(b"\r\n\r\n"):
+                received = b""
+                await stream.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
             if received.endswith(b"}"):  # the whole JSON request
                 received = b""
                 await stream.write(response)
@@ -273,12 +276,28 @@ async def test_connections_are_used_again() -> None:
     assert len(connections) == 1
 
 
+async def test_a_connection_can_stand_ready_before_the_first_car() -> None:
+    connections: list[int] = []
+    clock = SystemClock()
+    tracer = Tracer("secc", ListSink(), clock.now)
+    async with http_server(connections) as port:
+        source = OpcpSource(f"http://127.0.0.1:{port}/", clock=clock)
+        deadline = Deadline.after(30, clock.monotonic())
+        await source.prepare(deadline)
+        assert len(connections) == 1
+        assert await source.fetch(REQUEST, iso2.NAMESPACE, tracer, deadline) == market().bundle_exi()
+        await source.close()
+    assert len(connections) == 1
+
+
 async def test_a_backend_that_is_not_there() -> None:
     clock = SystemClock()
     async with http_server([]) as port:
         pass
     source = OpcpSource(f"http://127.0.0.1:{port}", clock=clock)
     deadline = Deadline.after(30, clock.monotonic())
+    with pytest.raises(BundleError):
+        await source.prepare(deadline)
     with pytest.raises(BundleError) as caught:
         await source.fetch(REQUEST, iso2.NAMESPACE, Tracer("secc", ListSink(), clock.now), deadline)
     assert caught.value.kind is BundleFailure.DOWN

@@ -1,0 +1,28 @@
+"""The documentation and the command say the same."""
+
+from pathlib import Path
+
+import msgspec
+
+from secc import cli
+from secc.config import Config
+from secc.iso2.installation import CODES
+
+PAGE = (Path(__file__).parents[2] / "docs" / "secc.md").read_text(encoding="utf-8")
+
+
+def test_exit_codes_are_documented() -> None:
+    for code in (cli.EXIT_OK, cli.EXIT_CONFIG, cli.EXIT_START):
+        assert f"| {code} |" in PAGE
+
+
+def test_every_code_that_a_backend_can_cause_is_documented() -> None:
+    assert all(f"{code}" in PAGE for code in CODES.values())
+
+
+def test_settings_that_the_page_names_exist() -> None:
+    keys = {key for table in msgspec.to_builtins(Config()).values() for key in table}
+    named = {"linger_s", "handshake_timeout_s", "max_connections", "max_message_bytes", "receipt_every"}
+    named |= {"shutdown_grace_s", "reserve_s", "verify_bundle", "mo_roots"}
+    assert named <= keys
+    assert all(name in PAGE for name in named)
