@@ -58,6 +58,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", help="write report.html of a run from its trace.jsonl")
     report.add_argument("directory", type=Path, metavar="RUN_DIR", help="a folder with a trace.jsonl")
+    report.add_argument(
+        "--png", type=Path, metavar="FILE", help="also write its first screen as a picture (Chromium)"
+    )
     report.set_defaults(run=_report)
 
     table = commands.add_parser("table", help="print the messages of a run with their times and deadlines")
@@ -124,12 +127,17 @@ async def _until_signal(work: Coroutine[Any, Any, int]) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from lab.report import write_report  # noqa: PLC0415 - each command loads what it needs
+    from lab.picture import PictureError, report_png  # noqa: PLC0415 - each command loads what it needs
+    from lab.report import write_report  # noqa: PLC0415
     from lab.trace_file import TraceFileError  # noqa: PLC0415
 
     try:
-        print(write_report(options.directory))
-    except TraceFileError as error:
+        page = write_report(options.directory)
+        print(page)
+        if options.png is not None:
+            report_png(page, options.png)
+            print(options.png)
+    except (TraceFileError, PictureError) as error:
         return _bad_input(str(error))
     except OSError as error:
         return _bad_input(f"{error.filename}: {error.strerror}")

@@ -1,7 +1,11 @@
-"""The table of a run as an SVG picture, for the README."""
+"""Pictures of a run, for a README or a slide: its table as SVG, its report as PNG."""
 
 import io
 import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
 
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
@@ -10,6 +14,9 @@ from lab.model import Run
 from lab.table import headline, installation_line, session_table
 
 _WIDTH = 92
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_WINDOW = (1280, 1830)
+_WITHIN_S = 60
 _THEME = TerminalTheme(
     (21, 27, 33),
     (233, 238, 243),
@@ -52,3 +59,34 @@ def table_svg(run: Run) -> str:
     text = console.export_svg(title="pnclab table", theme=_THEME, unique_id="table")
     # rich asks a server for its font; a picture in a README loads nothing.
     return re.sub(r"@font-face \{.*?\}\s*", "", text, flags=re.DOTALL).replace("Fira Code", "ui-monospace")
+
+
+class PictureError(Exception):
+    """No picture could be made; the message says why."""
+
+
+def find_browser() -> str | None:
+    """Return the path of a Chromium or Chrome, None where there is none."""
+    return next((found for name in _BROWSERS if (found := shutil.which(name))), None)
+
+
+def report_png(page: Path, target: Path) -> None:
+    """Write the first screen of a report as PNG; raises PictureError."""
+    browser = find_browser()
+    if browser is None:
+        raise PictureError(f"a picture needs one of {', '.join(_BROWSERS)} on PATH")
+    with tempfile.TemporaryDirectory(prefix="pnclab-browser-") as profile:
+        command = [
+            browser,
+            *("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
+            *(f"--user-data-dir={profile}", f"--window-size={_WINDOW[0]},{_WINDOW[1]}"),
+            *(f"--screenshot={target.resolve()}", page.resolve().as_uri()),
+        ]
+        try:
+            done = subprocess.run(  # noqa: S603  our own file, a browser from PATH
+                command, capture_output=True, text=True, timeout=_WITHIN_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise PictureError(f"{browser} took more than {_WITHIN_S} s") from None
+    if done.returncode != 0 or not target.exists():
+        raise PictureError(f"{browser} failed: {done.stderr.strip()[-300:]}")

@@ -23,9 +23,9 @@ ACTORS = {CAR: "car", CHARGER: "charger", MARKET: "market", "demo": "lab"}
 COLOURS = {CAR: "bright_blue", CHARGER: "dark_orange", MARKET: "medium_purple1", "demo": "bright_black"}
 
 PLACES = {
-    Place.LINK: "cable and TLS",
+    Place.LINK: "cable, TLS",
     Place.CHARGER: "charger",
-    Place.HTTP: "way to the backend",
+    Place.HTTP: "HTTP",
     Place.POOL: "backend",
 }
 
@@ -206,10 +206,10 @@ def installation_line(session: Session) -> Text | None:
     exchange = session.installation
     if exchange is None or not exchange.split():
         return None
-    text = Text(f"{exchange.name} took {wording.milliseconds(exchange.elapsed_s)} ms: ", style="")
+    text = Text(f"{exchange.name} {wording.milliseconds(exchange.elapsed_s)} ms", style="bold")
     for index, (place, seconds) in enumerate(exchange.split()):
-        text.append(", " if index else "")
-        text.append(f"{PLACES[place]} {wording.milliseconds(seconds)}")
+        text.append(f" {'+' if index else '='} {PLACES[place]} ", style="not bold")
+        text.append(wording.milliseconds(seconds), style="not bold bright_white")
     return text
 
 

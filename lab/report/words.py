@@ -93,7 +93,7 @@ PLACES: dict[Place, tuple[str, str]] = {
     Place.LINK: ("Cable and TLS", "there and back"),
     Place.CHARGER: ("Charger", "decode, check the signature, choose, encode"),
     Place.HTTP: ("Way to the backend", "HTTP there and back"),
-    Place.POOL: ("Backend", "checks the request, finds and signs the bundle"),
+    Place.POOL: ("Backend", "checks the request, finds the signed bundle"),
 }
 
 

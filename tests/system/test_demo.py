@@ -79,7 +79,7 @@ def test_the_report_can_be_made_again_from_the_trace_alone(run: Path, tmp_path: 
     subprocess.run([command("pnclab"), "report", str(tmp_path)], check=True, capture_output=True)
     page = (tmp_path / "report.html").read_text()
     assert "The car got its contract in" in page
-    assert "checks the request, finds and signs the bundle" in page
+    assert "checks the request, finds the signed bundle" in page
 
 
 def test_the_story_is_told(tmp_path: Path) -> None:
