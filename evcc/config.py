@@ -83,7 +83,7 @@ class Timers(Section, frozen=True):
 
     messages: dict[str, Annotated[float, Meta(gt=0)]] = msgspec.field(default_factory=dict)
     ongoing_s: Annotated[float, Meta(gt=0)] = timing.EVCC_ONGOING_TIMEOUT_S
-    ongoing_interval_s: Annotated[float, Meta(ge=0, le=10)] = 0.05
+    ongoing_interval_s: Annotated[float, Meta(ge=0, le=10)] = 0.25
     customer_wait_s: Annotated[float, Meta(gt=0)] = timing.EVCC_ONGOING_TIMEOUT_S
     communication_setup_s: Annotated[float, Meta(gt=0)] = timing.EVCC_COMMUNICATION_SETUP_TIMEOUT_S
 

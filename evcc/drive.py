@@ -104,7 +104,8 @@ async def drive_up(visit: Visit, report: Report) -> None:
         report.succeed()
     except (V2GError, ContractStoreError) as error:
         report.fail(error)
-        visit.tracer.event("error", type=type(error).__name__, detail=str(error), place=report.reason)
+        tracer = visit.tracer.bind(session=report.session_id)
+        tracer.event("error", type=type(error).__name__, detail=str(error), place=report.reason)
     except asyncio.CancelledError:
         report.outcome, report.exit_code = Outcome.ABORTED, ExitCode.INTERRUPTED
         report.reason, report.detail = "interrupted", "the session was broken off from our side"

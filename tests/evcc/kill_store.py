@@ -73,7 +73,7 @@ def kill_self_before(step: int) -> None:
 def at_random(folder: Path, contracts: list[Contract]) -> dict[str, int]:
     counts = {"kills": 0, "kills_that_kept_the_old_state": 0, "kills_that_kept_the_new_state": 0}
     chance = random.Random(20)
-    for _ in range(60):
+    for _ in range(40):
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
@@ -82,7 +82,7 @@ def at_random(folder: Path, contracts: list[Contract]) -> dict[str, int]:
         os.close(writer)
         acknowledged = b""
         with os.fdopen(reader, "rb", buffering=0) as pipe:
-            for _ in range(chance.randrange(1, 12)):
+            for _ in range(chance.randrange(1, 8)):
                 acknowledged += pipe.read(1)
             os.kill(child, signal.SIGKILL)
             acknowledged += pipe.read()

@@ -6,13 +6,16 @@ from datetime import timedelta
 from functools import cache
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from evcc.contracts import Contract
 from pki import profiles
 from pki.defects import DEFECTS, Bench, Defect, sound_chain
 from pki.entropy import SeededEntropy
 from pki.hierarchy import Hierarchy
+from pki.issuing import draft
 from pki.profiles import Profile
 from tests.evcc import charger as c
 from tests.evcc.bundle import Bundle, chain, seal_scalar, usual
@@ -234,6 +237,25 @@ def test_a_contract_that_is_not_valid_now(drive: Drive, world: World, shift: tim
     # Before its time the service's certificate is not valid either, and that is seen first.
     reason = "contract_certificate.expired" if shift > timedelta() else "cps_certificate.not_yet_valid"
     refused(run, f"installation.{reason}")
+
+
+def test_a_contract_for_nobody(drive: Drive, world: World) -> None:
+    """A contract certificate without a common name says of no eMAID that it is its own."""
+    key = world.entropy.ec_key(ec.SECP256R1())
+    sub_ca1, sub_ca2 = world.mo
+    plan = draft(
+        profiles.CONTRACT,
+        common_name="nobody",
+        public_key=key.public_key(),
+        issuer=sub_ca2,
+        now=ISSUED,
+        entropy=world.entropy,
+    )
+    nameless = x509.Name([x509.NameAttribute(NameOID.DOMAIN_COMPONENT, "MO")])
+    certificate = replace(plan, subject=nameless).sign(sub_ca2.signing_key())
+    contract = Contract(EMAIDS[0], certificate, (sub_ca2.certificate, sub_ca1.certificate), key)
+    run = drive(answered_with(replace(usual(world), contract=contract).message()))
+    refused(run, "installation.contract_certificate.unreadable")
 
 
 def test_a_contract_without_its_issuer(drive: Drive, world: World) -> None:
