@@ -101,7 +101,29 @@ class TcpNetwork:
         return await UdpDatagrams.open(interface, port, group)
 
 
-async def _bind(host: str, port: int) -> socket.socket:
+class _ListeningSocket(socket.socket):
+    """Remembers what it accepted until somebody serves it.
+
+    A task that is cancelled in the instant in which asyncio accepts for it never sees the connection.
+    """
+
+    def __init__(self, family: int) -> None:
+        super().__init__(family, socket.SOCK_STREAM)
+        self.unserved: set[socket.socket] = set()
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        connection, address = super().accept()
+        self.unserved.add(connection)
+        return connection, address
+
+    def close(self) -> None:
+        for connection in self.unserved:
+            connection.close()
+        self.unserved.clear()
+        super().close()
+
+
+async def _bind(host: str, port: int) -> _ListeningSocket:
     """Return a listening socket on the first of the host's addresses that can be bound."""
     loop = asyncio.get_running_loop()
     infos = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -122,8 +144,8 @@ async def _bind(host: str, port: int) -> socket.socket:
     raise failure or OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
 
 
-def _listening_socket(family: int, address: tuple[Any, ...], *, dual: bool) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+def _listening_socket(family: int, address: tuple[Any, ...], *, dual: bool) -> _ListeningSocket:
+    sock = _ListeningSocket(family)
     try:
         sock.setblocking(False)
         if os.name == "posix":  # elsewhere the option lets two processes share the port
@@ -141,13 +163,12 @@ def _listening_socket(family: int, address: tuple[Any, ...], *, dual: bool) -> s
 class TcpListener:
     """Accepts connections; neither a failing handler nor a shortage of descriptors ends it."""
 
-    def __init__(self, sock: socket.socket, on_stream: StreamHandler, connection_limit: int) -> None:
+    def __init__(self, sock: _ListeningSocket, on_stream: StreamHandler, connection_limit: int) -> None:
         self._sock = sock
         self._on_stream = on_stream
         self._limit = connection_limit
         self._open = 0
-        self._unserved: set[socket.socket] = set()
-        self._refusing = False
+        self._in_trouble = False
         self.address = describe(sock.getsockname())
         self.port: int = sock.getsockname()[1]
         self._task = asyncio.get_running_loop().create_task(self._serve(), name=f"listener {self.address}")
@@ -156,8 +177,7 @@ class TcpListener:
         """Stop accepting, cancel the handlers, and wait until they have ended."""
         self._task.cancel()
         await asyncio.wait([self._task])
-        for sock in (self._sock, *self._unserved):  # a handler cancelled before its first step closes nothing
-            sock.close()
+        self._sock.close()
         if not self._task.cancelled() and (error := self._task.exception()) is not None:
             raise error
 
@@ -176,28 +196,28 @@ class TcpListener:
                 except OSError as error:
                     if error.errno not in _OUT_OF_RESOURCES:
                         raise
-                    _log.warning("%s cannot accept: %s; waiting", self.address, plain_reason(error))
+                    self._say_once("%s cannot accept: %s; waiting", self.address, plain_reason(error))
                     await asyncio.sleep(_ACCEPT_PAUSE_S)  # nothing tells when descriptors are free again
                     continue
                 if self._open >= self._limit:
+                    self._sock.unserved.discard(accepted)
                     accepted.close()
-                    if not self._refusing:
-                        _log.warning(
-                            "%s refuses %s: %d connections are open",
-                            self.address,
-                            describe(address),
-                            self._open,
-                        )
-                    self._refusing = True
+                    peer = describe(address)
+                    self._say_once("%s refuses %s: %d connections are open", self.address, peer, self._open)
                     continue
-                self._refusing = False
+                self._in_trouble = False
                 self._open += 1
-                self._unserved.add(accepted)
                 connections.create_task(self._handle(accepted), name=f"connection {describe(address)}")
+
+    def _say_once(self, message: str, *arguments: object) -> None:
+        """Warn once until a connection has been served again: a storm is not to fill the log."""
+        if not self._in_trouble:
+            _log.warning(message, *arguments)
+        self._in_trouble = True
 
     async def _handle(self, accepted: socket.socket) -> None:
         stream: TcpStream | None = None
-        self._unserved.discard(accepted)
+        self._sock.unserved.discard(accepted)
         try:
             loop = asyncio.get_running_loop()
             _, stream = await loop.connect_accepted_socket(TcpStream, accepted)

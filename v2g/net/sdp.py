@@ -10,6 +10,7 @@ from v2g.errors import DiscoveryError, FramingError
 from v2g.net.clock import Clock
 from v2g.net.datagram import Datagrams
 from v2g.net.network import Network
+from v2g.net.tcp import plain_reason
 from v2g.sdp import GROUP, PORT, SdpRequest, SdpResponse, Security
 from v2g.timing import SDP_RETRY_INTERVAL_S, SDP_TRIES
 from v2g.trace import Tracer
@@ -134,7 +135,7 @@ async def discover(
             except TimeoutError:
                 continue
         reason = f"no charger answered {tries} requests on {interface} within {tries * interval_s:g} s"
-        failure = f" ({datagrams.last_error})" if datagrams.last_error else ""
+        failure = f" ({plain_reason(datagrams.last_error)})" if datagrams.last_error else ""
         raise DiscoveryError(reason + failure, tries)
     finally:
         await datagrams.close()

@@ -313,3 +313,49 @@ def test_the_tracer_may_learn_the_session_later(virtual_time: VirtualTime) -> No
         assert pair.ev_trace.records[-1]["session"] == "0a0b"
 
     virtual_time(paired(body))
+
+
+class Stuck:
+    """A stream to a peer that takes nothing, and of which nothing comes."""
+
+    local = peer = "[::1]:1"
+    tls = None
+
+    async def read(self) -> bytes:
+        await asyncio.get_running_loop().create_future()
+        return b""
+
+    async def write(self, data: bytes) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    async def close(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+
+def test_a_peer_that_does_not_read_is_bounded_too(virtual_time: VirtualTime) -> None:
+    async def scenario() -> float:
+        clock, sink = LoopClock(START), ListSink()
+        channel = MessageChannel(Stuck(), Tracer("evcc", sink, clock.now), clock, initiator=True)
+        with pytest.raises(V2GTimeout):
+            await channel.request(REQUEST, TIMEOUT)
+        assert [record["kind"] for record in sink.records] == ["timer.expired"]
+        return clock.monotonic()
+
+    assert virtual_time(scenario()) == 2.0
+
+
+def test_a_timeout_that_is_not_ours_passes_through(virtual_time: VirtualTime) -> None:
+    class Failing(Stuck):
+        async def read(self) -> bytes:
+            raise TimeoutError("somebody else's")
+
+    async def scenario() -> None:
+        clock = LoopClock(START)
+        channel = MessageChannel(Failing(), Tracer("evcc", ListSink(), clock.now), clock, initiator=True)
+        with pytest.raises(TimeoutError, match="somebody else's"):
+            await channel.receive(TIMEOUT.from_now(clock.monotonic()))
+
+    virtual_time(scenario())

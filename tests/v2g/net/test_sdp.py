@@ -1,13 +1,17 @@
 """SECC discovery between an EV and a charger, on simulated and on real links."""
 
 import asyncio
+import socket
 from contextlib import suppress
 from datetime import UTC, datetime
 from ipaddress import IPv6Address
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import VirtualTime
+from tests.v2g import pcapng
+from v2g.capture import Capture
 from v2g.errors import DiscoveryError, InterfaceError
 from v2g.net.clock import LoopClock, SystemClock
 from v2g.net.interfaces import list_interfaces
@@ -200,6 +204,79 @@ def test_a_failing_answer_comes_out_at_the_close(virtual_time: VirtualTime) -> N
             await charging.close()
 
     virtual_time(scenario())
+
+
+def test_both_sides_record_the_discovery(tmp_path: Path, virtual_time: VirtualTime) -> None:
+    captures = Capture(tmp_path / "ev.pcapng"), Capture(tmp_path / "charger.pcapng")
+
+    async def scenario() -> None:
+        network, clock = SimulatedNetwork(delay_s=0.01), LoopClock(START)
+        charging = SdpServer(
+            network, "sim0", charger, tracer=tracer("secc", ListSink()), clock=clock, capture=captures[1]
+        )
+        async with charging:
+            await discover(
+                network,
+                "sim0",
+                Security.TLS,
+                tracer=tracer("evcc", ListSink()),
+                clock=clock,
+                capture=captures[0],
+            )
+
+    virtual_time(scenario())
+    files = []
+    for capture in captures:
+        capture.close()
+        files.append(pcapng.read(capture.path).segments())
+    for request, response in files:
+        assert (request.payload, request.destination[1]) == (SdpRequest(Security.TLS).encode(), PORT)
+        assert (response.payload[:4].hex(), response.source[1]) == ("01fe9001", PORT)
+        assert response.destination == request.source
+    ev, secc = files
+    assert [round(item.microseconds - ev[0].microseconds, -3) for item in ev + secc] == [
+        0,
+        20_000,
+        10_000,
+        10_000,
+    ]
+
+
+async def test_a_port_that_somebody_holds_alone() -> None:
+    interface = next((item for item in list_interfaces() if item.addresses), None)
+    if interface is None:
+        pytest.skip("no interface with an IPv6 address")
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as holder:
+        holder.bind(("::", 0))
+        port = holder.getsockname()[1]
+        server = SdpServer(
+            TcpNetwork(),
+            interface.name,
+            charger,
+            tracer=tracer("secc", ListSink()),
+            clock=SystemClock(),
+            port=port,
+        )
+        with pytest.raises(InterfaceError, match=rf"no UDP socket for port {port} on {interface.name}: "):
+            await server.open()
+        await server.close()
+
+
+@pytest.mark.skipif("lo" not in {item.name for item in list_interfaces()}, reason="no loopback called lo")
+async def test_a_search_that_nobody_answers_on_real_sockets(unused_udp_port: int) -> None:
+    """On many machines multicast cannot leave by lo; then the system's reason is part of the message."""
+    with pytest.raises(DiscoveryError, match=r"no charger answered 2 requests on lo within 0.02 s") as caught:
+        await discover(
+            TcpNetwork(),
+            "lo",
+            Security.TLS,
+            tracer=tracer("evcc", ListSink()),
+            clock=SystemClock(),
+            port=unused_udp_port,
+            interval_s=0.01,
+            tries=2,
+        )
+    assert caught.value.tries == 2
 
 
 async def test_an_interface_that_is_not_there() -> None:

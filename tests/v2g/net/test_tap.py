@@ -10,6 +10,7 @@ import pytest
 
 from pki.hierarchy import Hierarchy
 from tests.conftest import VirtualTime
+from tests.v2g import pcapng
 from v2g.capture import Capture
 from v2g.errors import TlsError
 from v2g.net.clock import LoopClock, SystemClock
@@ -146,6 +147,37 @@ def test_the_file_is_readable_while_the_session_runs(
     assert clear_text(captures[0].path, 0) == (REQUEST, RESPONSE)
     for capture in captures:
         capture.close()
+
+
+def test_a_plain_connection_is_recorded_with_both_ends(tmp_path: Path, virtual_time: VirtualTime) -> None:
+    capture = Capture(tmp_path / "plain.pcapng")
+
+    async def scenario() -> None:
+        async def serve(stream: Stream) -> None:
+            await stream.write(await stream.read())
+
+        network = SimulatedNetwork()
+        listener = await network.listen("", 0, serve)
+        clock = LoopClock(datetime(2026, 1, 1, tzinfo=UTC))
+        for end in ("closed", "aborted"):
+            raw = await network.connect("::1", listener.port)
+            stream = TappedStream(raw, capture, clock, outgoing=True, comment=end)
+            assert (stream.local, stream.peer) == (raw.local, raw.peer)
+            await stream.write(REQUEST)
+            assert await stream.read() == REQUEST
+            if end == "closed":
+                assert await stream.read() == b""
+                await stream.close()
+            else:
+                stream.abort()
+        await listener.close()
+
+    virtual_time(scenario())
+    capture.close()
+    segments = pcapng.read(capture.path).segments()
+    assert [segment.flags for segment in segments] == [2, 18, 16, 24, 24, 17, 17, 16, 2, 18, 16, 24, 24, 20]
+    assert [segment.payload for segment in segments if segment.payload] == [REQUEST] * 4
+    assert [segment.comment for segment in segments if segment.comment] == ["closed", "aborted"]
 
 
 def test_a_handshake_that_fails_is_recorded_too(

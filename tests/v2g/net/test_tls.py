@@ -384,3 +384,60 @@ def test_a_reading_that_is_cancelled_loses_nothing(
 
     network = SimulatedNetwork(delay_s=0.2, chunk_size=5)
     assert virtual_time(session(network, ev_tls, charger_tls, body)) == []
+
+
+def test_a_handshake_that_is_cancelled_drops_the_connection(
+    ev_tls: ClientTls, virtual_time: VirtualTime
+) -> None:
+    async def scenario() -> None:
+        ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        async def silent(stream: Stream) -> None:
+            await stream.read()
+            try:
+                await stream.read()
+            except ConnectionClosedError as error:
+                ended.set_result(error.clean)
+
+        network = SimulatedNetwork()
+        listener = await network.listen("", 0, silent)
+        raw = await network.connect("::1", listener.port)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await client_tls(raw, ev_tls)
+        assert await ended is False
+        await listener.close()
+
+    virtual_time(scenario())
+
+
+def test_an_abort_sends_no_farewell(
+    ev_tls: ClientTls, charger_tls: ServerTls, virtual_time: VirtualTime
+) -> None:
+    async def body(stream: TlsStream) -> None:
+        await hello(stream)
+        stream.abort()
+        for call in (stream.read(), stream.write(b"x")):
+            with pytest.raises(ConnectionClosedError):
+                await call
+        assert stream.local.startswith("[fe80::e0]:")
+        await asyncio.sleep(1.0)
+
+    (failure,) = virtual_time(session(SimulatedNetwork(), ev_tls, charger_tls, body))
+    assert isinstance(failure, ConnectionClosedError)
+
+
+def test_a_peer_that_hangs_cannot_hold_up_the_close(
+    ev_tls: ClientTls, charger_tls: ServerTls, virtual_time: VirtualTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body(stream: TlsStream) -> None:
+        async def stuck(data: bytes) -> None:
+            await asyncio.get_running_loop().create_future()
+
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(stream._inner, "write", stuck)
+        began = loop.time()
+        await stream.close()
+        assert loop.time() - began == 1.0
+
+    virtual_time(session(SimulatedNetwork(), ev_tls, charger_tls, body))
