@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 EXIT_OK = 0
-EXIT_CONFIG = 2
-EXIT_START = 3
 
 _EXAMPLES = """\
 examples:
@@ -96,12 +94,9 @@ def _run(options: argparse.Namespace) -> int:
     changes = {key: given[key] for key in keys if given[key] is not None}
     try:
         run(options.config, changes, as_json=options.json, verbose=options.verbose)
-    except ConfigError as error:
+    except (ConfigError, StartError) as error:
         print(f"secc: {error}", file=sys.stderr)
-        return EXIT_CONFIG
-    except StartError as error:
-        print(f"secc: {error.reason}", file=sys.stderr)
-        return EXIT_START
+        return error.exit_code
     return EXIT_OK
 
 

@@ -8,12 +8,15 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
 from secc.errors import ConfigError
 from v2g.endpoint import Endpoint
+from v2g.errors import IdentifierError
+from v2g.identifiers import Evseid
 
 NotNegative = Annotated[float, Meta(ge=0)]
 
@@ -51,7 +54,7 @@ class Certificates(Section, frozen=True, kw_only=True):
 class Backend(Section, frozen=True, kw_only=True):
     """``[backend]``: where contract bundles come from."""
 
-    url: Annotated[str, Meta(pattern=r"^(https?://[^\s]+)?$")] = ""
+    url: str = ""
     ca: str = ""
     reserve_s: Annotated[float, Meta(ge=0, le=3)] = 0.25
     max_response_bytes: Annotated[int, Meta(ge=1024)] = 65536
@@ -87,7 +90,7 @@ class External(Section, frozen=True, kw_only=True):
 class StationConfig(Section, frozen=True, kw_only=True):
     """``[station]``: the outlets."""
 
-    evse_id: Annotated[str, Meta(pattern=r"^[A-Z]{2}\*?[A-Z0-9]{3}\*?E[A-Z0-9*]{1,26}$")] = "DE*PNC*E00001"
+    evse_id: str = "DE*PNC*E00001"
     outlets: Annotated[int, Meta(ge=1, le=999)] = 8
     voltage_v: Annotated[float, Meta(ge=100, le=1000)] = 230.0
     max_current_a: Annotated[float, Meta(ge=6, le=80)] = 32.0
@@ -161,18 +164,39 @@ def convert(data: Mapping[str, Any], source: str) -> Config:
         if unknown:
             key, reason = ".".join(filter(None, (key, unknown["name"]))), "there is no such key"
         raise ConfigError(source, key, reason) from error
-    for name in ("listen", "listen_plain"):
-        value: str = getattr(config.network, name)
-        if value:
-            try:
-                Endpoint.parse(value)
-            except ValueError as error:
-                raise ConfigError(source, f"network.{name}", str(error)) from error
+    for key, text, parse in (
+        ("network.listen", config.network.listen, Endpoint.parse),
+        ("network.listen_plain", config.network.listen_plain, Endpoint.parse),
+        ("backend.url", config.backend.url, _check_url),
+        ("station.evse_id", f"{config.station.evse_id}*{config.station.outlets}", Evseid.parse),
+    ):
+        try:
+            if text:
+                parse(text)
+        except (ValueError, IdentifierError) as error:
+            raise ConfigError(source, key, str(error)) from error
     return config
+
+
+def _check_url(text: str) -> None:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"{text!r} is not http://HOST[:PORT] or https://HOST[:PORT]")
 
 
 def check(config: Config, source: str) -> None:
     """Check what only file and flags together can satisfy; raises ConfigError."""
-    if not (config.network.sdp or config.network.listen):
+    listen = config.network.listen
+    if not (config.network.sdp or listen):
         reason = "an address is needed where discovery is off (--listen), such as [::]:0"
         raise ConfigError(source, "network.listen", reason)
+    if config.network.sdp and listen and not _is_ipv6(Endpoint.parse(listen)):
+        reason = f"{listen}: discovery can only tell an IPv6 address; give one, or switch it off (--no-sdp)"
+        raise ConfigError(source, "network.listen", reason)
+
+
+def _is_ipv6(endpoint: Endpoint) -> bool:
+    try:
+        return endpoint.ip.version == 6
+    except ValueError:  # a name
+        return False

@@ -165,7 +165,13 @@ class Connection:
 
     async def _answer(self, session: Session, received: Received) -> Answer:
         before = session.state
-        outcome = session.handle(received.message, received.payload, received.arrived_at)
+        try:
+            outcome = session.handle(received.message, received.payload, received.arrived_at)
+        except MessageError as error:
+            self._channel.tracer.event(
+                "message.rejected", reason=error.reason, path=error.path, bytes=len(received.payload) + 8
+            )
+            raise
         if isinstance(outcome, Errand):
             limit = session.protocol.timing.performance_time(received.name)
             outcome = session.resume(await self._fetch(outcome, limit.from_now(received.arrived_at)))

@@ -4,11 +4,13 @@ from enum import StrEnum
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used.
+    """The configuration cannot be used; the process ends with ``exit_code``.
 
     ``source`` is the file (or ``command line``), ``key`` the dotted key (empty: the file as a whole),
     ``reason`` one sentence for a person.
     """
+
+    exit_code = 2
 
     def __init__(self, source: str, key: str, reason: str) -> None:
         place = f"{source}: {key}" if key else source
@@ -20,6 +22,8 @@ class ConfigError(Exception):
 
 class StartError(Exception):
     """The charger cannot start: no interface, address in use. ``reason`` is one sentence for a person."""
+
+    exit_code = 3
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -36,7 +36,7 @@ class Protocol:
     ``table``                                      its states and handlers
     ``sets_up``                                    the request that begins a session and needs no SessionID
     ``context``                                    makes an empty session context from the common one
-    ``open``                                       takes a message apart
+    ``open``                                       takes a message apart; raises MessageError for what is none
     ``wrap``                                       makes a message of a session id and a response body
     ``refuse``                                     makes the FAILED response for a request class, with
                                                    placeholders; raises KeyError for what is no request

@@ -66,6 +66,9 @@ async def _main(config: Config, source: str, files: contextlib.ExitStack, *, as_
     try:
         await _serve(config, source, clock, tracer, files, as_json=as_json)
         code = 0
+    except (ConfigError, StartError) as error:
+        code = error.exit_code
+        raise
     finally:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         tracer.event("process.ended", exit_code=code, peak_rss_bytes=peak)

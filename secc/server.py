@@ -149,19 +149,17 @@ class Server:
         if self._charger.stopping:
             return None
         door = self.door(negotiate(request.security, [door.security for door in self.doors]))
-        address = self._address()
-        if door is None or address is None:
-            return None
-        return SdpResponse(address, door.listener.port, door.security)
+        address = self._address(door)
+        return SdpResponse(address, door.listener.port, door.security) if door and address else None
 
-    def _address(self) -> IPv6Address | None:
-        """Return the address that discovery names: the one listened on, or the interface's own."""
-        listen = self._charger.config.network.listen
-        if listen:
-            ip = Endpoint.parse(listen).ip
-            if isinstance(ip, IPv6Address) and not ip.is_unspecified:
-                return IPv6Address(str(ip))
-        return self.interface.link_local if self.interface is not None else None
+    def _address(self, door: Door | None) -> IPv6Address | None:
+        """Return the address that discovery names: that of the port, or the interface's own for any."""
+        if door is None or self.interface is None:
+            return None
+        ip = Endpoint.parse(door.listener.address).ip
+        if ip.is_unspecified:
+            return self.interface.link_local
+        return ip if isinstance(ip, IPv6Address) else None
 
     async def _serve(self, stream: Stream, security: Security) -> None:
         if self._charger.stopping:
@@ -195,7 +193,7 @@ class Server:
                     stream, self._tls, handshake_timeout_s=patience_s, clock=clock, tracer=tracer
                 )
             except TlsError as error:
-                tracer.event("tcp.closed", reason=str(error), by="us")
+                tracer.event("tcp.closed", reason=str(error), by="peer" if error.code == "CLOSED" else "us")
                 _log.warning("connection %d: %s", number, error)
                 return
         await Connection(self._charger, self._protocols, stream, tracer, accepted_at).run()

@@ -51,7 +51,7 @@ class Session:
         """Take a request and return the answer, or an errand that :meth:`resume` must be told the end of.
 
         ``payload`` is the EXI that ``message`` was decoded from. Raises SequenceError for a message that
-        no response type belongs to; the caller closes the connection.
+        no response type belongs to, MessageError for what is no message; the caller closes the connection.
         """
         if self.state is None or self._pending is not None:
             raise SequenceError(str(self.state), type(message).__name__)

@@ -38,6 +38,11 @@ class Bundle:
     exi: bytes
 
     @property
+    def session_id(self) -> bytes:
+        """The SessionID in its header."""
+        return self.message.header.session_id
+
+    @property
     def positive(self) -> bool:
         """True if it carries a contract; otherwise only its response code means anything."""
         return not self.response.response_code.startswith("FAILED")
@@ -51,13 +56,16 @@ class Bundle:
     def for_session(self, session_id: bytes) -> bytes:
         """Return the EXI with this SessionID: the received bytes if it is there already.
 
-        Signatures cover parts of the body only, so another header does no harm to them.
+        Signatures cover parts of the body only, so another header does no harm to them. Raises BundleError.
         """
         header = self.message.header
         if header.session_id == session_id:
             return self.exi
         changed = iso2.MessageHeader(session_id=session_id, signature=header.signature)
-        return exi.encode(iso2.V2G_Message(header=changed, body=self.message.body), iso2.SCHEMA)
+        try:
+            return exi.encode(iso2.V2G_Message(header=changed, body=self.message.body), iso2.SCHEMA)
+        except exi.ExiError as error:
+            raise _garbled(f"cannot be encoded again: {error}") from error
 
 
 def read(data: bytes) -> Bundle:

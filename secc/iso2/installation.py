@@ -5,6 +5,7 @@ passes it on as it came. The answer is forwarded byte for byte, unless it cannot
 """
 
 import functools
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -22,6 +23,8 @@ from secc.table import Errand, Refusal, Reply, Request
 from v2g.errors import SignatureError
 from v2g.messages import iso2
 from v2g.messages.iso2 import ResponseCode
+
+_log = logging.getLogger("secc")
 
 CODES: Mapping[BundleFailure, ResponseCode] = MappingProxyType(
     {
@@ -88,9 +91,12 @@ def _deliver(context: Context, outcome: bytes | BundleError) -> Reply | Refusal:
             code = received.response.response_code
             return Refusal(code, f"the backend answered {code}")
         _check(received, context)
+        payload = received.for_session(context.session_id)
     except BundleError as error:
         return Refusal(CODES[error.kind], str(error))
-    return Reply(received.response, State.PAYMENT_DETAILS, payload=received.for_session(context.session_id))
+    if payload is not received.exi:
+        _log.warning("the bundle carried another SessionID, %s: replaced", received.session_id.hex())
+    return Reply(received.response, State.PAYMENT_DETAILS, payload=payload)
 
 
 def _check(received: bundle.Bundle, context: Context) -> None:

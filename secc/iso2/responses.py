@@ -9,6 +9,7 @@ from secc import placeholders
 from secc.context import Context
 from secc.iso2 import values
 from secc.protocol import Envelope
+from v2g.errors import MessageError
 from v2g.messages import iso2
 
 RESPONSES: Mapping[type[XsdType], type[iso2.BodyBase]] = MappingProxyType(
@@ -73,9 +74,10 @@ def _nothing(field: str) -> iso2.PhysicalValue:
 
 
 def open_message(message: XsdType) -> Envelope:
-    """Take a V2G_Message apart; raises TypeError for another root."""
+    """Take a V2G_Message apart; raises MessageError for another root, of which the schema has eighty."""
     if not isinstance(message, iso2.V2G_Message):
-        raise TypeError(f"{type(message).__name__} is no ISO 15118-2 message")
+        name = type(message).__name__
+        raise MessageError(f"{name} instead of a V2G_Message", f"/{name}", None)
     header = message.header
     return Envelope(header.session_id, header.signature, message.body.body_element)
 

@@ -213,11 +213,23 @@ class TestBadInput:
             (event,) = place.of("message.rejected")
             assert event["reason"]
             assert isinstance(event["bit_offset"], int)
-            assert "path" in event
+            assert event["path"] is not None
             assert the_end(place)["outcome"] == "aborted"
 
         for payload in payloads:
             virtual_time(scenario(payload))
+
+    def test_a_document_with_another_root_ends_the_session(self, virtual_time: VirtualTime) -> None:
+        async def scenario() -> None:
+            async with site() as place:
+                car = await set_up(place)
+                await car.channel.send_raw(framed(exi.encode(iso2.ServiceDiscoveryReq(), iso2.SCHEMA)))
+                with pytest.raises(ConnectionClosedError):
+                    await car.channel.receive()
+            (event,) = place.of("message.rejected")
+            assert event["path"] == "/ServiceDiscoveryReq"
+
+        virtual_time(scenario())
 
     def test_frames_with_a_wrong_header_are_ignored(self, virtual_time: VirtualTime) -> None:
         request = session_message(iso2.ServiceDiscoveryReq())

@@ -6,13 +6,14 @@ import msgspec
 
 from secc import cli
 from secc.config import Config
+from secc.errors import ConfigError, StartError
 from secc.iso2.installation import CODES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "secc.md").read_text(encoding="utf-8")
 
 
 def test_exit_codes_are_documented() -> None:
-    for code in (cli.EXIT_OK, cli.EXIT_CONFIG, cli.EXIT_START):
+    for code in (cli.EXIT_OK, ConfigError.exit_code, StartError.exit_code):
         assert f"| {code} |" in PAGE
 
 

@@ -1,5 +1,6 @@
 """Any car may send anything in any order: never a crash, never an OK where the table says no, never a hang."""
 
+import contextlib
 import itertools
 from typing import Any
 
@@ -7,19 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import exi
-from exi.schema import XsdType
 from secc.errors import BundleError, BundleFailure
 from secc.iso2 import PROTOCOL
 from secc.iso2.responses import RESPONSES
 from secc.iso2.states import State
 from secc.session import Session
-from secc.table import Errand
 from tests.secc import kit
 from tests.secc.kit import Desk, make_charger
 from tests.secc.market import market
 from tests.secc.requests import EXAMPLES
+from v2g.errors import ConnectionClosedError
 from v2g.messages import iso2
 from v2g.messages.iso2 import ChargeProgress, EnergyTransferMode, PaymentOption, ResponseCode
+from v2g.net.virtual import run_virtual
+from v2g.timing import SEQUENCE_TIMEOUT_S, TCP_CLOSE_S
+from v2g.v2gtp import PayloadType, encode_frame
 
 REQUESTS = sorted(RESPONSES, key=lambda request: request.__name__)
 SESSION_IDS = st.sampled_from(["own", "own", "own", "own", "zero", "foreign"])
@@ -99,28 +102,39 @@ def test_walks_from_any_state_of_a_good_session(steps: list[Any], state: State) 
     walk(steps, Desk().reach(state, payment))
 
 
-@given(st.lists(st.binary(max_size=60), max_size=5), st.data())
-@settings(max_examples=200, deadline=None)
-def test_any_bytes_that_happen_to_be_a_message_get_an_answer(chunks: list[bytes], data: Any) -> None:
-    """Valid messages with bits flipped: whatever still decodes is treated like any other message."""
-    desk = Desk().reach(data.draw(st.sampled_from([State.CONTRACT, State.SERVICE_SELECTION])))
-    for _ in chunks:
-        request = EXAMPLES[data.draw(st.sampled_from(REQUESTS))]
-        message = bytearray(exi.encode(kit.message_of(desk.context.session_id, request), iso2.SCHEMA))
-        position = data.draw(st.integers(8, len(message) * 8 - 1))
+@st.composite
+def mutations(draw: Any) -> bytes:
+    """Draw a payload: a valid message with some bits flipped or bytes cut off, or plain noise."""
+    if not draw(st.integers(0, 4)):
+        return draw(st.binary(max_size=80))  # type: ignore[no-any-return]
+    request = EXAMPLES[draw(st.sampled_from(REQUESTS))]
+    message = bytearray(exi.encode(kit.message_of(bytes(8), request), iso2.SCHEMA))
+    for position in draw(st.lists(st.integers(8, len(message) * 8 - 1), max_size=3)):
         message[position // 8] ^= 0x80 >> position % 8
-        try:
-            decoded = exi.decode(bytes(message), iso2.SCHEMA)
-        except exi.ExiError:
-            continue
-        if desk.session.state is None or not _is_request(decoded):
-            return
-        result = desk.session.handle(decoded, bytes(message), 0.0)
-        assert not isinstance(result, Errand)
+    return bytes(message[: draw(st.integers(1, len(message)))] if draw(st.booleans()) else message)
 
 
-def _is_request(message: XsdType) -> bool:
-    return isinstance(message, iso2.V2G_Message) and type(message.body.body_element) in RESPONSES
+@given(st.lists(mutations(), min_size=1, max_size=4), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_any_bytes_on_the_wire_end_in_an_answer_or_a_close(payloads: list[bytes], set_up: bool) -> None:
+    """Whatever arrives, no handler fails, and the connection ends by itself."""
+
+    async def scenario() -> None:
+        async with kit.site() as place:
+            car = await place.plain()
+            await car.negotiate()
+            if set_up:
+                await car.ask(kit.SETUP)
+            for payload in payloads:
+                with contextlib.suppress(ConnectionClosedError):
+                    await car.channel.send_raw(encode_frame(PayloadType.EXI, payload))
+            assert await car.close_time() <= SEQUENCE_TIMEOUT_S + TCP_CLOSE_S
+            assert not place.of("error")
+            (ended,) = place.of("session.ended")
+            assert ended["outcome"] in {"failed", "aborted", "ok"}
+            assert all(not kit.on_mains(outlet) for outlet in place.charger.station.outlets)
+
+    run_virtual(scenario())
 
 
 def test_a_walk_covers_every_row() -> None:

@@ -1,6 +1,7 @@
 """The rules that hold for every state and every request."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,8 @@ from secc.table import Errand, Refusal, Reply, Table, To, row
 from tests.secc.kit import SETUP, TERMINATE, Desk, message_of
 from tests.secc.market import market
 from tests.secc.requests import EXAMPLES
-from v2g.errors import SequenceError
-from v2g.messages import appprotocol, iso2
+from v2g.errors import MessageError, SequenceError
+from v2g.messages import iso2
 from v2g.messages.iso2 import ResponseCode
 
 PAIRS = [(state, request) for state in State for request in RESPONSES]
@@ -80,11 +81,10 @@ def test_what_is_no_request_gets_no_answer(state: State, body: XsdType | None) -
         in_state(state).send(body)
 
 
-def test_a_message_of_another_protocol_is_a_programming_error() -> None:
-    desk = Desk()
-    request = appprotocol.SupportedAppProtocolRes(response_code=appprotocol.ResponseCode.Failed_NoNegotiation)
-    with pytest.raises(TypeError, match="no ISO 15118-2 message"):
-        desk.session.handle(request, b"", 0.0)
+@pytest.mark.parametrize("root", [SETUP, b"a digest", iso2.BodyBase()], ids=lambda root: type(root).__name__)
+def test_a_document_with_another_root_is_no_message(root: Any) -> None:
+    with pytest.raises(MessageError, match="instead of a V2G_Message"):
+        Desk().session.handle(root, b"", 0.0)
 
 
 def test_nothing_is_answered_after_the_end() -> None:
