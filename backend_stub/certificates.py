@@ -5,12 +5,23 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.utils import CryptographyDeprecationWarning
 
 from backend_stub.errors import Code, MarketError
 from pki.errors import CertificateError, Rule
 from pki.issuing import Identity
+
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    CryptographyDeprecationWarning,  # where a process turns warnings into errors
+)
+"""What pyca/cryptography raises for bytes that are no proper PKCS #10 request."""
 
 _OUTSIDE_VALIDITY = frozenset({Rule.EXPIRED, Rule.NOT_YET_VALID})
 

@@ -16,6 +16,7 @@ EXIT_UNKNOWN_PCID = 4
 EXIT_REFUSED = 5
 EXIT_DATABASE = 6
 EXIT_ADDRESS = 7
+EXIT_INTERRUPTED = 130
 
 _DEFAULT_URL = "http://127.0.0.1:8080"
 _EXIT_CODES = """\
@@ -28,6 +29,7 @@ exit codes:
   5  the market refused, or answered something that is not a market's answer
   6  the database is locked, not writable or not a database
   7  the address to listen at is taken or not ours
+  130  interrupted before the work was done
 """
 
 
@@ -35,7 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
-    return run(options)
+    try:
+        return run(options)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,7 +88,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--trace", type=Path, metavar="FILE", help="append trace events to this JSONL file")
     parser.add_argument("--json", action="store_true", help="print the ready line as a JSON object")
-    parser.add_argument("-v", "--verbose", action="store_true", help="log refusals and other routine events")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log what helps to find a fault")
     parser.set_defaults(run=_serve)
 
 
@@ -136,7 +141,12 @@ def _port(text: str) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from backend_stub.errors import AddressError, DatabaseError, PkiFolderError  # noqa: PLC0415 - see above
+    from backend_stub.errors import (  # noqa: PLC0415 - see above
+        AddressError,
+        DatabaseError,
+        MarketError,
+        PkiFolderError,
+    )
     from backend_stub.serve import Settings, run  # noqa: PLC0415 - see above
 
     try:
@@ -151,7 +161,7 @@ def _serve(options: argparse.Namespace) -> int:
                 verbose=options.verbose,
             )
         )
-    except DatabaseError as error:
+    except (DatabaseError, MarketError) as error:
         return _fail(EXIT_DATABASE, error)
     except AddressError as error:
         return _fail(EXIT_ADDRESS, error)

@@ -11,9 +11,16 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s [%(trace_id)s] %(message)s"
 def configure(level: int) -> None:
     """Send log records of ``level`` and above to stderr."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(_FORMAT))
+    handler.setFormatter(_OneLine(_FORMAT))
     handler.addFilter(_add_trace_id)
     logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+class _OneLine(logging.Formatter):
+    """Keeps what a caller sent from beginning a log line of its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
+        return super().formatMessage(record).replace("\r", "\\r").replace("\n", "\\n")
 
 
 def _add_trace_id(record: logging.LogRecord) -> bool:

@@ -51,9 +51,10 @@ class Settings:
 def run(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.
 
-    Raises PkiFolderError, DatabaseError, AddressError or OSError (trace file) before the first request.
+    Raises PkiFolderError, DatabaseError, MarketError (the roots do not fit what the database holds, or it
+    fails), AddressError or OSError (trace file) before the first request.
     """
-    logs.configure(logging.INFO if settings.verbose else logging.WARNING)
+    logs.configure(logging.DEBUG if settings.verbose else logging.INFO)
     asyncio.run(_serve(settings))
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Response, status
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 import exi
 from backend_stub.ccp.interface import Contract, ContractPool, SignedBundle
@@ -20,6 +20,7 @@ from backend_stub.web.fields import (
     Body,
     CertificateField,
     EmaidField,
+    FingerprintField,
     Iso2Namespace,
     PcidField,
     XmlField,
@@ -27,7 +28,6 @@ from backend_stub.web.fields import (
 from v2g.messages import iso2
 from v2g.messages.iso2 import NAMESPACE
 
-_Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True)]
 _EmaidPath = Annotated[EmaidField, Path(description="The contract.")]
 _PcidPath = Annotated[PcidField, Path(description="The car's provisioning certificate identifier.")]
 _NamespaceQuery = Annotated[Iso2Namespace, Query(alias="xsdMsgDefNamespace")]
@@ -84,7 +84,7 @@ class SignedContract(Body):
     pcid: PcidField
     xsdMsgDefNamespace: Iso2Namespace
     metadata: Any = Field(default=None, description="Anything; not looked at.")
-    cpsV2GRootCertificateFingerprint: _Fingerprint | None = None
+    cpsV2GRootCertificateFingerprint: FingerprintField | None = None
 
 
 class ContractEntry(Body):
@@ -134,7 +134,7 @@ def router(pool: ContractPool, roots: RootCertificatePool) -> APIRouter:
                 alias="X-Deadline-Ms",
                 ge=0,
                 le=3_600_000,
-                description="Milliseconds that the caller has left; an answer that comes later is not sent.",
+                description="Milliseconds that the caller has left; when they are over, the work is given up.",
             ),
         ] = None,
     ) -> InstallationAnswer:

@@ -3,11 +3,10 @@
 # ruff: noqa: N815 - fields are spelled as on the wire
 
 from datetime import datetime
-from typing import Annotated
 
 from cryptography.x509.oid import NameOID
 from fastapi import APIRouter, status
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from backend_stub.cps.interface import ContractData, ProvisioningService, Signer, SignOrder
 from backend_stub.errors import Code
@@ -16,14 +15,13 @@ from backend_stub.web.fields import (
     Base64Bytes,
     Body,
     CertificateField,
+    FingerprintField,
     Iso2Namespace,
     PcidField,
     XmlField,
 )
 from pki.names import fingerprint_sha256
 from v2g.messages.iso2 import NAMESPACE
-
-_Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True)]
 
 
 class ContractDataBody(Body):
@@ -44,7 +42,7 @@ class SignRequest(Body):
         default=None, description="The car: given, the bundle is stored in the CCP as well."
     )
     xsdMsgDefNamespace: Iso2Namespace
-    cpsV2GRootCertificateFingerprint: _Fingerprint | None = Field(
+    cpsV2GRootCertificateFingerprint: FingerprintField | None = Field(
         default=None,
         description="Sign under this V2G root; without it, under one that the car is known to hold.",
     )

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -125,9 +126,7 @@ class ContractDesk:
             instance = draw(self._entropy, DIGITS_AND_CAPITALS, _INSTANCE_LENGTH)
             emaid = str(new_emaid(self._operator.country, self._operator.provider_id, instance))
             try:
-                await self._database.write(
-                    lambda connection, emaid=emaid: store.reserve(connection, emaid, pcid, now)  # type: ignore[misc]
-                )
+                await self._database.write(partial(store.reserve, emaid=emaid, pcid=pcid, now=now))
             except IntegrityError:
                 continue
             return emaid

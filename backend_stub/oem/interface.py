@@ -17,6 +17,8 @@ class Vehicle:
     """MAC address of the car's controller, 6 bytes."""
     certificate: x509.Certificate
     built_at: datetime
+    uploaded: bool
+    """The PCP has confirmed the upload of its chain."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from cryptography import x509
 from fastapi import APIRouter, status
 from pydantic import Field, PlainValidator, WithJsonSchema
 
+from backend_stub.certificates import UNREADABLE
 from backend_stub.errors import Code
 from backend_stub.oem.interface import BuiltVehicle, CarMaker
 from backend_stub.web.answers import refusals
@@ -18,7 +19,10 @@ from backend_stub.web.fields import Body, CertificateField, decode_base64
 def _signing_request(value: Any) -> x509.CertificateSigningRequest:
     if isinstance(value, x509.CertificateSigningRequest):
         return value
-    return x509.load_der_x509_csr(decode_base64(value))
+    try:
+        return x509.load_der_x509_csr(decode_base64(value))
+    except UNREADABLE as error:
+        raise ValueError(f"not a PKCS #10 request: {error}") from None
 
 
 class BuildRequest(Body):

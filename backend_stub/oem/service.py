@@ -4,13 +4,13 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy.exc import IntegrityError
 
-from backend_stub.certificates import check_issuer, key_fingerprint, subject_key_id
+from backend_stub.certificates import UNREADABLE, check_issuer, key_fingerprint, subject_key_id
 from backend_stub.database import Database
 from backend_stub.errors import Code, MarketError
 from backend_stub.numbering import ATTEMPTS, WITHOUT_LOOKALIKES, draw
@@ -66,7 +66,10 @@ class BackOffice:
         vehicle = await self._database.read(lambda connection: store.by_key(connection, fingerprint))
         if vehicle is None:
             vehicle = await self._register(key, fingerprint)
-        return await self._upload(vehicle)
+        v2g_roots = [root.certificate for root in await self._roots.roots(RootType.V2G)]
+        if not vehicle.uploaded:
+            await self._upload(vehicle, v2g_roots)
+        return BuiltVehicle(vehicle, self._sub_cas, v2g_roots)
 
     async def vehicles(self, limit: int) -> Sequence[Vehicle]:
         """See :class:`~backend_stub.oem.interface.CarMaker`."""
@@ -78,9 +81,15 @@ class BackOffice:
 
     async def settle(self) -> None:
         """Upload the cars that a killed process registered but did not upload; called at start."""
+        v2g_roots = [root.certificate for root in await self._roots.roots(RootType.V2G)]
         for vehicle in await self._database.read(store.not_uploaded):
-            await self._upload(vehicle)
-            _log.info("PCID %s uploaded to the PCP after a restart", vehicle.pcid)
+            try:
+                await self._upload(vehicle, v2g_roots)
+            except MarketError as error:
+                # Made under certificates that have been replaced since: nobody was told of this car.
+                _log.warning("PCID %s cannot be uploaded any more: %s", vehicle.pcid, error)
+            else:
+                _log.info("PCID %s uploaded to the PCP after a restart", vehicle.pcid)
 
     async def _register(self, key: ec.EllipticCurvePublicKey, fingerprint: str) -> Vehicle:
         """Draw PCID and EVCCID, issue the certificate, and write the car into the books."""
@@ -95,10 +104,10 @@ class BackOffice:
                 now=now,
                 entropy=self._entropy,
             )
-            vehicle = Vehicle(pcid, self._draw_evccid(), certificate, now)
+            vehicle = Vehicle(pcid, self._draw_evccid(), certificate, now, uploaded=False)
             try:
                 await self._database.write(
-                    lambda connection, vehicle=vehicle: store.insert(connection, vehicle, fingerprint)  # type: ignore[misc]
+                    partial(store.insert, vehicle=vehicle, key_fingerprint=fingerprint)
                 )
             except IntegrityError:
                 # Another request with the same key was faster, or an identifier is taken.
@@ -109,21 +118,23 @@ class BackOffice:
             return vehicle
         raise MarketError(Code.CONFLICT, f"no free PCID after {ATTEMPTS} draws")
 
-    async def _upload(self, vehicle: Vehicle) -> BuiltVehicle:
+    async def _upload(self, vehicle: Vehicle, v2g_roots: Sequence[x509.Certificate]) -> None:
         """Put the car's chain into the PCP, with the V2G roots that the car will hold."""
-        v2g_roots = [root.certificate for root in await self._roots.roots(RootType.V2G)]
-        sub_cas = (self._maker.sub_ca2.certificate, self._maker.sub_ca1)
+        sub_ca2, sub_ca1 = self._sub_cas
         await self._provisioning.put(
             ProvisioningChain(
                 vehicle=vehicle.certificate,
-                sub_ca2=sub_cas[0],
-                sub_ca1=sub_cas[1],
+                sub_ca2=sub_ca2,
+                sub_ca1=sub_ca1,
                 v2g_root_key_ids=tuple(subject_key_id(root) for root in v2g_roots),
             )
         )
         now = self._now()
         await self._database.write(lambda connection: store.mark_uploaded(connection, vehicle.pcid, now))
-        return BuiltVehicle(vehicle, sub_cas, v2g_roots)
+
+    @property
+    def _sub_cas(self) -> tuple[x509.Certificate, x509.Certificate]:
+        return self._maker.sub_ca2.certificate, self._maker.sub_ca1
 
     def _draw_evccid(self) -> bytes:
         mac = bytearray(self._entropy.bytes(_MAC_BYTES))
@@ -136,7 +147,7 @@ def _proven_key(request: x509.CertificateSigningRequest) -> ec.EllipticCurvePubl
     try:
         key = request.public_key()
         signed = request.is_signature_valid
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise MarketError(Code.REQUEST, f"certificate request: {error}") from error
     if not signed:
         raise MarketError(Code.REQUEST, "certificate request: not signed with the key in it")

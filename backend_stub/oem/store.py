@@ -69,4 +69,10 @@ def count(connection: sa.Connection) -> int:
 
 
 def _vehicle(row: "sa.Row[tuple[object, ...]]") -> Vehicle:
-    return Vehicle(row.pcid, row.evccid, stored(row.certificate), row.built_at)
+    return Vehicle(
+        pcid=row.pcid,
+        evccid=row.evccid,
+        certificate=stored(row.certificate),
+        built_at=row.built_at,
+        uploaded=row.uploaded_at is not None,
+    )

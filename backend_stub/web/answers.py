@@ -77,7 +77,7 @@ def install_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(MarketError)
     async def _market_error(request: Request, error: MarketError) -> JSONResponse:
         request.state.reason = str(error.code)
-        _log.info("refused %s: %s", request.url.path, error)
+        _log.info("refused %s %s: %s", request.method, request.url.path, error)
         return refuse(error)
 
     @app.exception_handler(RequestValidationError)

@@ -5,7 +5,15 @@ import binascii
 from typing import Annotated, Any
 
 from cryptography import x509
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    PlainSerializer,
+    PlainValidator,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 import exi
 from backend_stub.certificates import der
@@ -137,3 +145,6 @@ Iso2Namespace = Annotated[
     str, AfterValidator(_iso2_namespace), WithJsonSchema({"type": "string", "const": NAMESPACE})
 ]
 """``xsdMsgDefNamespace``; any other namespace is refused with a code of its own."""
+
+FingerprintField = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True)]
+"""SHA-256 of a certificate in hex; handlers see lower case."""

@@ -3,6 +3,8 @@
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import exi
 from backend_stub.ccp.interface import SignedBundle
@@ -10,7 +12,7 @@ from backend_stub.certificates import der
 from backend_stub.errors import Code, MarketError
 from pki.entropy import SeededEntropy, SystemEntropy
 from pki.issuing import issue
-from pki.names import common_name, fingerprint_sha256
+from pki.names import common_name, fingerprint_sha256, matches_issuer_serial
 from pki.profiles import CONTRACT
 from tests.backend_stub.material import (
     SESSION_ID,
@@ -31,6 +33,8 @@ from v2g.security.signature import (
     sign_certificate_installation_res,
     verify_certificate_installation_res,
 )
+
+V2G_ROOT = make_hierarchy()["v2g_root"].certificate
 
 
 async def refusal(world: World, message: iso2.V2G_Message) -> Code:
@@ -212,6 +216,13 @@ async def test_root_with_the_right_name_and_another_serial(world: World) -> None
     identifier.x509_serial_number += 1
     message.header.signature = sign_certificate_installation_req(request_of(message), car.key)
     assert await refusal(world, message) is Code.NO_CONTRACT
+
+
+@given(name=st.text(max_size=60) | st.from_regex(r"\A[CNDO]{1,2}=[\x20-\x7e]{0,20}\Z"))
+@settings(max_examples=100, deadline=None)
+def test_any_root_name_is_looked_at_without_harm(name: str) -> None:
+    root = V2G_ROOT
+    matches_issuer_serial(root, name, root.serial_number)
 
 
 async def test_one_root_of_many_is_enough(world: World) -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import exi
 from backend_stub.errors import Code
-from pki.entropy import SystemEntropy
+from pki.entropy import SeededEntropy, SystemEntropy
 from pki.hierarchy import Hierarchy
 from pki.names import fingerprint_sha256
 from tests.backend_stub.material import (
@@ -308,6 +308,12 @@ async def test_oem_msp_and_overview(world: World) -> None:
     refused(await world.http.get("/market/v1/overview", params={"limit": 0}), Code.REQUEST)
 
 
+async def test_certificate_request_of_a_version_that_is_none(world: World) -> None:
+    request = REQUEST.replace(bytes.fromhex("020100"), bytes.fromhex("020110"), 1)
+    body = {"certificationRequest": base64.b64encode(request).decode()}
+    refused(await world.http.post("/oem/v1/vehicles", json=body), Code.REQUEST)
+
+
 async def test_paths_and_methods_that_are_none(world: World) -> None:
     refused(await world.http.get("/v1/nothing"), Code.UNKNOWN)
     response = await world.http.patch(DOOR)
@@ -409,6 +415,7 @@ WRITES = [
     ("POST", "/oem/v1/vehicles", ["certificationRequest"]),
     ("POST", "/msp/v1/contracts", ["pcid"]),
 ]
+REQUEST = signing_request(SeededEntropy(3).ec_key(ec.SECP256R1())).public_bytes(Encoding.DER)
 EXAMPLES = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -444,6 +451,15 @@ def test_any_flipped_bit_is_refused_or_was_not_signed(runner: Runner, position: 
         changed = exi.decode(bytes(document), iso2.SCHEMA)
         assert isinstance(changed, iso2.V2G_Message)
         assert changed.body == runner.car.request().body
+
+
+@settings(max_examples=150, deadline=None)
+@given(position=st.integers(min_value=0), value=st.integers(0, 255))
+def test_any_changed_byte_of_a_certificate_request(runner: Runner, position: int, value: int) -> None:
+    request = bytearray(REQUEST)
+    request[position % len(request)] = value
+    body = {"certificationRequest": base64.b64encode(request).decode()}
+    documented(runner, "POST", "/oem/v1/vehicles", runner.request("POST", "/oem/v1/vehicles", json=body))
 
 
 @EXAMPLES

@@ -140,7 +140,7 @@ def test_log_lines_carry_the_trace_id(
     configure(logging.INFO)
     token = TRACE_ID.set("the-trace-id")
     try:
-        logging.getLogger("anything").info("hello")
+        logging.getLogger("anything").info("hello %s", "forged\nline")
     finally:
         TRACE_ID.reset(token)
-    assert "[the-trace-id] hello" in capsys.readouterr().err
+    assert capsys.readouterr().err.endswith("[the-trace-id] hello forged\\nline\n")

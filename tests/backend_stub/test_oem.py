@@ -17,7 +17,14 @@ from pki.entropy import SystemEntropy
 from pki.hierarchy import Hierarchy
 from pki.names import common_name
 from pki.profiles import OEM_PROVISIONING
-from tests.backend_stub.material import World, open_world, signing_request
+from tests.backend_stub.material import (
+    World,
+    chain_of,
+    make_hierarchy,
+    open_world,
+    provisioning_certificate,
+    signing_request,
+)
 from v2g.identifiers import Pcid
 
 BROADCAST_BIT, LOCAL_BIT = 1, 2
@@ -58,6 +65,17 @@ async def test_asking_again_with_the_same_key_gives_the_same_car(world: World) -
     cars = await asyncio.gather(*(world.market.oem.build(signing_request(key)) for _ in range(5)))
     assert len({built.vehicle.pcid for built in cars}) == 1
     assert await world.market.oem.count() == 1
+
+
+async def test_asking_again_does_not_undo_a_replacement(world: World) -> None:
+    key = new_key()
+    pcid = (await world.market.oem.build(signing_request(key))).vehicle.pcid
+    certificate = provisioning_certificate(
+        world.hierarchy, pcid, new_key().public_key(), now=world.clock.now()
+    )
+    await world.market.pcp.put(chain_of(world.hierarchy, certificate))
+    assert (await world.market.oem.build(signing_request(key))).vehicle.pcid == pcid
+    assert (await world.market.pcp.get(pcid)).chain.vehicle == certificate
 
 
 async def test_different_keys_give_different_cars(world: World) -> None:
@@ -114,3 +132,21 @@ async def test_upload_that_a_kill_prevented_is_made_at_the_next_start(
     async with open_world(tmp_path, hierarchy) as world:
         assert (await world.market.pcp.get(vehicle.pcid)).chain.vehicle == vehicle.certificate
         assert await world.database.read(store.not_uploaded) == []
+
+
+async def test_car_that_cannot_be_uploaded_any_more_does_not_stop_the_market(
+    tmp_path: Path, hierarchy: Hierarchy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before the upload, and started again with a new certificate folder."""
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    async with open_world(tmp_path, hierarchy) as world:
+        with monkeypatch.context() as patch:
+            patch.setattr("backend_stub.pcp.store.put", killed)
+            with pytest.raises(Killed):
+                await world.build()
+    async with open_world(tmp_path, make_hierarchy(seed=2)) as world:
+        car, emaid = await world.car_with_contract()
+        assert (await world.install(car)).emaid == emaid
