@@ -25,7 +25,7 @@ from rich.text import Text
 
 from lab import loopback, wording
 from lab.model import CAR, CHARGER, MARKET, Process, Run
-from lab.narration import LAB, MAKER, PROVIDER, Narrator, session_story
+from lab.narration import LAB, MAKER, PROVIDER, Line, Narrator, session_story
 from lab.processes import ProcessError, Processes
 from lab.report import write_report
 from lab.runs import build
@@ -170,8 +170,8 @@ async def _perform(demo: Demo, processes: Processes) -> None:
             _how_found(demo, address),
         )
         await processes.run(f"car-{number}", _car_command(demo, address, number, capture))
-        for actor, text, why in _last_session(demo):
-            tell(actor, text, why)
+        for line in _last_session(demo):
+            tell(line.actor, line.text, line.why, at=line.at)
 
 
 def _charger_command(demo: Demo, url: str) -> list[str]:
@@ -245,7 +245,7 @@ def _answer(output: str) -> dict[str, Any]:
     return answer
 
 
-def _last_session(demo: Demo) -> list[tuple[str, str, str]]:
+def _last_session(demo: Demo) -> list[Line]:
     """Return the story of the session that just ended, as the traces tell it so far."""
     told = build(merge(demo.traces))
     return list(session_story(told.sessions[-1])) if told.sessions else []
@@ -308,15 +308,11 @@ def _show(demo: Demo, told: Run | None, console: Console) -> None:
     console.print()
     console.print(machinery(told))
     console.print()
-    for name, what in ARTEFACTS:
-        path = demo.directory / name
-        if path.exists():
-            console.print(
-                Text.assemble(
-                    (f"{shown(path)}", f"bold link {path.resolve().as_uri()}"), (f"  {what}", "bright_black")
-                ),
-                soft_wrap=True,
-            )
+    left = [(demo.directory / name, what) for name, what in ARTEFACTS if (demo.directory / name).exists()]
+    width = max((len(shown(path)) for path, _ in left), default=0)
+    for path, what in left:
+        name = Text(shown(path).ljust(width), style=f"bold link {path.resolve().as_uri()}")
+        console.print(Text.assemble(name, (f"  {what}", "bright_black")), soft_wrap=True)
     console.print()
     pnclab = shown(Path(sys.executable).parent / "pnclab")
     console.print(

@@ -12,7 +12,7 @@ from tests.lab import synthetic
 
 
 def story(events: list[Event], number: int = 0) -> list[tuple[str, str]]:
-    return [(actor, text) for actor, text, _ in session_story(build(Trace(tuple(events))).sessions[number])]
+    return [(line.actor, line.text) for line in session_story(build(Trace(tuple(events))).sessions[number])]
 
 
 def test_the_installing_session() -> None:
@@ -25,6 +25,12 @@ def test_the_installing_session() -> None:
         (CHARGER, "Lets the car charge."),
         (CAR, "Charges 110 Wh and says goodbye."),
     ]
+
+
+def test_the_story_keeps_the_order_of_time() -> None:
+    for session in build(Trace(tuple(synthetic.demo_run()))).sessions:
+        times = [line.at for line in session_story(session)]
+        assert times == sorted(times)
 
 
 def test_the_second_session() -> None:
