@@ -84,6 +84,7 @@ class MessageChannel:
         """When the last byte of the last message arrived (monotonic)."""
         self.written_at: float | None = None
         """When our last message was written (monotonic)."""
+        self._asking_at: float | None = None
         self._clock = clock
         self._initiator = initiator
         self._connection = connection or V2GConnection()
@@ -116,6 +117,8 @@ class MessageChannel:
         started = self._clock.monotonic()
         encoded = self._connection.encode(message, schema, payload_type, payload=payload)
         codec_s = self._clock.monotonic() - started
+        # On a busy machine the peer may have answered before we run again: waiting begins with the writing.
+        self._asking_at = self._clock.monotonic()
         async with self._bounded(deadline):
             await self._write(encoded.frame)
         self.written_at = self._clock.monotonic()
@@ -164,7 +167,7 @@ class MessageChannel:
             )
             raise
         codec_s = self._clock.monotonic() - started
-        elapsed_s = None if self.written_at is None else max(0.0, event.arrived_at - self.written_at)
+        elapsed_s = None if self._asking_at is None else max(0.0, event.arrived_at - self._asking_at)
         name = message_name(message)
         limit = Limit(deadline.name, deadline.limit_s, "") if deadline is not None else None
         measured = elapsed_s if self._initiator else None
