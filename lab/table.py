@@ -23,7 +23,7 @@ ACTORS = {CAR: "car", CHARGER: "charger", MARKET: "market", "demo": "lab"}
 COLOURS = {CAR: "bright_blue", CHARGER: "dark_orange", MARKET: "medium_purple1", "demo": "bright_black"}
 
 PLACES = {
-    Place.LINK: "cable, TLS",
+    Place.LINK: "link",
     Place.CHARGER: "charger",
     Place.HTTP: "HTTP",
     Place.POOL: "backend",
@@ -206,7 +206,7 @@ def installation_line(session: Session) -> Text | None:
     exchange = session.installation
     if exchange is None or not exchange.split():
         return None
-    text = Text(f"{exchange.name} {wording.milliseconds(exchange.elapsed_s)} ms", style="bold")
+    text = Text(f"installation {wording.milliseconds(exchange.elapsed_s)} ms", style="bold")
     for index, (place, seconds) in enumerate(exchange.split()):
         text.append(f" {'+' if index else '='} {PLACES[place]} ", style="not bold")
         text.append(wording.milliseconds(seconds), style="not bold bright_white")

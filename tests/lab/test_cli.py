@@ -28,7 +28,7 @@ def test_table_prints_every_session(
     out = capsys.readouterr().out
     assert "Session 1: the car installed its contract live" in out
     assert "Session 2: the car used the contract it owns" in out
-    assert "CertificateInstallation 31.0 ms = cable, TLS 5.0 + charger 6.0 + HTTP 9.0 + backend 11.0" in out
+    assert "installation 31.0 ms = link 5.0 + charger 6.0 + HTTP 9.0 + backend 11.0" in out
 
 
 def test_table_as_json(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
