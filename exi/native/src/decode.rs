@@ -1,22 +1,40 @@
-//! Bytes to message objects: a port of the decoding half of `exi/engine.py`, event by event, with one short cut
-//! for what schemas are full of (see [`Only`]).
+//! Bytes to message objects: the walk of `exi/decoder.py`, event by event, with short cuts for what schemas are full of
+//! (see [`crate::plan`]).
 
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString, PyTuple};
+use pyo3::IntoPyObjectExt;
+use pyo3::types::{PyBool, PyList, PyString, PyTuple};
 
 use crate::engine::{Engine, HEADER, MAX_DEPTH};
-use crate::error::{Outcome, corrupt, refuse};
+use crate::error::{Failure, Outcome, corrupt, refuse};
 use crate::reader::Reader;
-use crate::tables::{Class, Event, Kind, Mode, Next, Only, Production, State};
-
-/// Classes with more fields than this keep their values on the heap while they are read.
-const INLINE_FIELDS: usize = 12;
+use crate::plan::{Action, Place, Quick, RunField};
+use crate::tables::{Class, Event, Kind, Mode, Next, Production, State};
 
 type Values<'py> = [Option<Bound<'py, PyAny>>];
 
 /// Bits that tell `count` alternatives apart.
 pub fn width_of(count: usize) -> u32 {
     usize::BITS - count.saturating_sub(1).leading_zeros()
+}
+
+macro_rules! sized {
+    ($self:ident, $class:ident, $depth:ident, $none:ident, $([$($name:ident)*])*) => {
+        match $class.fields.len() {
+            0 => {
+                $self.content($class, &mut [], $depth)?;
+                Ok($class.class.bind($self.py).call0()?)
+            }
+            $(length if length == [$(stringify!($name)),*].len() => {
+                let mut values = [$({ let $name = None; $name }),*];
+                $self.content($class, &mut values, $depth)?;
+                $self.fill($class, &mut values)?;
+                let [$($name),*] = &values;
+                Ok($class.class.bind($self.py).call1(($($name.as_ref().unwrap_or(&$none),)*))?)
+            })*
+            _ => Err(corrupt()),
+        }
+    };
 }
 
 /// One decoding.
@@ -28,10 +46,11 @@ pub struct Decoder<'e, 'd, 'py> {
 
 impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
     /// Start behind the header.
-    pub fn open(engine: &'e Engine, py: Python<'py>, data: &'d [u8]) -> Outcome<Self> {
+    pub fn open(engine: &'e Engine, py: Python<'py>, data: &'d [u8], length: usize) -> Outcome<Self> {
         match data.first() {
+            _ if length == 0 => refuse("no data", 0),
             None => refuse("no data", 0),
-            Some(&HEADER) => Ok(Decoder { engine, py, reader: Reader::new(data, 8) }),
+            Some(&HEADER) => Ok(Decoder { engine, py, reader: Reader::new(data, length, 8) }),
             Some(other) => refuse(format!("the header is {other:#04x} instead of {HEADER:#04x}"), 0),
         }
     }
@@ -137,43 +156,49 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
 
     fn class(&mut self, index: usize, depth: usize) -> Outcome<Bound<'py, PyAny>> {
         let class = self.engine.tables.class(index)?;
-        let count = class.fields.len();
-        if count <= INLINE_FIELDS {
-            let mut values = [const { None }; INLINE_FIELDS];
-            let values = values.get_mut(..count).unwrap_or_default();
-            self.content(class, values, depth)?;
-            self.fill(class, values)?;
-            self.engine.build(self.py, class, values)
-        } else {
-            let mut values = vec![None; count];
+        if !class.positional || class.fields.len() > 12 {
+            let mut values = vec![None; class.fields.len()];
             self.content(class, &mut values, depth)?;
             self.fill(class, &mut values)?;
-            self.engine.build(self.py, class, &values)
+            return self.engine.build(self.py, class, &values);
         }
+        let none = self.py.None().into_bound(self.py);
+        // One arm for each number of fields, so that the values stand on the stack and the call takes them from there.
+        sized!(self, class, depth, none,
+            [a] [a b] [a b c] [a b c d] [a b c d e] [a b c d e f] [a b c d e f g] [a b c d e f g h]
+            [a b c d e f g h i] [a b c d e f g h i j] [a b c d e f g h i j k] [a b c d e f g h i j k l])
     }
 
     /// Give fields with many values that have none their empty list.
     #[inline(always)]
     fn fill(&self, class: &Class, values: &mut Values<'py>) -> Outcome<()> {
         for field in &class.lists {
-            list(self.py, values, *field)?;
+            let slot = values.get_mut(*field).ok_or_else(corrupt)?;
+            if slot.is_none() {
+                *slot = Some(PyList::empty(self.py).into_any());
+            }
         }
         Ok(())
     }
 
     fn content(&mut self, class: &'e Class, values: &mut Values<'py>, depth: usize) -> Outcome<()> {
         let tables = &self.engine.tables;
-        let mut state = class.start;
+        let mut place = class.place;
         let mut count = 0;
         loop {
-            let row = tables.state(state)?;
-            if let Some(only) = &row.only
-                && let Some(value) = self.only(only)?
-            {
-                store(values, only.field, value)?;
-                state = only.next;
-                continue;
+            let window = self.reader.window();
+            if let Some((code, quick)) = tables.quick(&place, window) {
+                match self.quick(&place, quick, code, window, values, depth)? {
+                    Step::Next => {
+                        place = quick.next;
+                        continue;
+                    }
+                    Step::Over => return Ok(()),
+                    Step::Plain => {}
+                }
             }
+            let state = place.state as usize;
+            let row = tables.state(state)?;
             let start = self.reader.position;
             let code = self.reader.bits(row.width)? as usize;
             if code >= row.count {
@@ -200,38 +225,194 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
                 }
                 Event::StartAny | Event::RelaxedStart => self.any(class, production, values, depth)?,
             }
-            match production.next {
-                Next::State(next) => {
-                    state = next;
-                    count = 0;
-                }
-                next => match tables.follow(row, next, count)? {
-                    (Some(next), now) => {
-                        state = next;
-                        count = now;
-                    }
-                    (None, _) => return Err(corrupt()),
-                },
-            }
+            let (next, now) = tables.follow(row, production.next, count)?;
+            place = tables.place(next.ok_or_else(corrupt)?)?;
+            count = now;
         }
     }
 
-    /// Read event code, characters, value and end at once; None where anything is unusual.
+    /// Take the short cut of a production, or change nothing and leave it to the plain walk.
     #[inline(always)]
-    fn only(&mut self, only: &Only) -> Outcome<Option<Bound<'py, PyAny>>> {
-        let bits = self.reader.window() >> (64 - only.width);
-        if bits & only.zeros != 0 || !self.reader.has(only.width) {
+    fn quick(
+        &mut self,
+        place: &Place,
+        quick: &Quick,
+        code: usize,
+        window: u64,
+        values: &mut Values<'py>,
+        depth: usize,
+    ) -> Outcome<Step> {
+        let tables = &self.engine.tables;
+        let width = u32::from(place.width);
+        let tail = u32::from(quick.tail);
+        let rest = window << width;
+        let value = match quick.action {
+            Action::Plain => return Ok(Step::Plain),
+            Action::End => {
+                if !self.reader.has(width) {
+                    return Ok(Step::Plain);
+                }
+                self.reader.position += width as usize;
+                return Ok(Step::Over);
+            }
+            Action::Boolean | Action::Enumeration | Action::Offset => {
+                // Characters, value, end, and the end of the parent where nothing else can follow.
+                let short = 1 + u32::from(quick.width) + tail;
+                let bits = rest >> (64 - short);
+                let number = (bits >> tail & !(1 << quick.width)) as i64 + quick.low;
+                if bits & u64::from(quick.zeros) != 0 || number > quick.high || !self.reader.has(width + short) {
+                    return Ok(Step::Plain);
+                }
+                let value = match quick.action {
+                    Action::Boolean => PyBool::new(self.py, number == 1).to_owned().into_any(),
+                    Action::Enumeration => tables.member(quick.subject as usize + number as usize)?.bind(self.py).clone(),
+                    _ => number.into_bound_py_any(self.py)?,
+                };
+                self.reader.position += (width + short) as usize;
+                store(values, quick.field.into(), value)?;
+                return Ok(if tail > 1 { Step::Over } else { Step::Next });
+            }
+            Action::Unsigned | Action::Signed => {
+                let sign_width = u32::from(quick.action == Action::Signed);
+                let sign = (rest << 1 >> 63 & u64::from(sign_width)) as i64;
+                let Some((magnitude, groups_width)) = groups(rest << (1 + sign_width)) else { return Ok(Step::Plain) };
+                let number = magnitude as i64 ^ -sign;
+                let short = 1 + sign_width + groups_width + tail;
+                let bits = rest >> (64 - short);
+                let zeros = 1 << (short - 1) | ((1 << tail) - 1);
+                if bits & zeros != 0
+                    || number < quick.low
+                    || number > quick.high
+                    || width + short > 57
+                    || !self.reader.has(width + short)
+                {
+                    return Ok(Step::Plain);
+                }
+                self.reader.position += (width + short) as usize;
+                store(values, quick.field.into(), number.into_bound_py_any(self.py)?)?;
+                return Ok(if tail > 1 { Step::Over } else { Step::Next });
+            }
+            _ if !self.reader.has(width) => return Ok(Step::Plain),
+            Action::Run if let Some(value) = self.run(quick.subject as usize, width)? => value,
+            Action::Class | Action::Run => {
+                if depth + 1 >= MAX_DEPTH {
+                    return Ok(Step::Plain);
+                }
+                self.reader.position += width as usize;
+                match self.class(quick.subject as usize, depth + 1) {
+                    Ok(value) => value,
+                    Err(failure) => return Err(self.within_child(failure, place, code)),
+                }
+            }
+            Action::Long => {
+                if rest >> 63 != 0 {
+                    return Ok(Step::Plain);
+                }
+                self.reader.position += width as usize;
+                match self.simple(quick.subject as usize) {
+                    Ok(value) => value,
+                    Err(failure) => return Err(self.within_child(failure, place, code)),
+                }
+            }
+            Action::Attribute => {
+                self.reader.position += width as usize;
+                match tables.read_value(self.py, &mut self.reader, quick.subject as usize) {
+                    Ok(value) => value,
+                    Err(failure) => return Err(self.within_child(failure, place, code)),
+                }
+            }
+            Action::Text => {
+                self.reader.position += width as usize;
+                tables.read_value(self.py, &mut self.reader, quick.subject as usize)?
+            }
+        };
+        store(values, quick.field.into(), value)?;
+        Ok(Step::Next)
+    }
+
+    /// Read a class whose fields are all short, `skip` bits on; None where anything is unusual.
+    #[inline(always)]
+    fn run(&mut self, index: usize, skip: u32) -> Outcome<Option<Bound<'py, PyAny>>> {
+        let class = self.engine.tables.class(index)?;
+        let Some(run) = &class.run else { return Ok(None) };
+        let window = self.reader.window_after(skip);
+        if window & run.zeros != 0 {
             return Ok(None);
         }
-        let tables = &self.engine.tables;
-        let row = tables.datatype(only.datatype)?;
-        let code = bits >> 1 & ((1 << only.value_width) - 1);
-        match tables.fixed_value(self.py, row, code, self.reader.position) {
-            Ok(value) => {
-                self.reader.position += only.width as usize;
-                Ok(Some(value))
+        let mut width = skip + run.width;
+        let mut number = 0;
+        if run.groups {
+            let Some((magnitude, groups_width)) = groups(window << run.width) else { return Ok(None) };
+            number = magnitude as i64;
+            width += groups_width + 2;
+            if window << (run.width + groups_width) >> 62 != 0 {
+                return Ok(None);
             }
-            Err(_) => Ok(None),
+        }
+        if !self.reader.has(width) {
+            return Ok(None);
+        }
+        let object = class.class.bind(self.py);
+        let object = match run.fields.as_slice() {
+            [a] => {
+                let Some(a) = self.run_value(a, window, number)? else { return Ok(None) };
+                object.call1((a,))?
+            }
+            [a, b] => {
+                let Some(a) = self.run_value(a, window, number)? else { return Ok(None) };
+                let Some(b) = self.run_value(b, window, number)? else { return Ok(None) };
+                object.call1((a, b))?
+            }
+            [a, b, c] => {
+                let Some(a) = self.run_value(a, window, number)? else { return Ok(None) };
+                let Some(b) = self.run_value(b, window, number)? else { return Ok(None) };
+                let Some(c) = self.run_value(c, window, number)? else { return Ok(None) };
+                object.call1((a, b, c))?
+            }
+            [a, b, c, d] => {
+                let Some(a) = self.run_value(a, window, number)? else { return Ok(None) };
+                let Some(b) = self.run_value(b, window, number)? else { return Ok(None) };
+                let Some(c) = self.run_value(c, window, number)? else { return Ok(None) };
+                let Some(d) = self.run_value(d, window, number)? else { return Ok(None) };
+                object.call1((a, b, c, d))?
+            }
+            _ => return Ok(None),
+        };
+        self.reader.position += width as usize;
+        Ok(Some(object))
+    }
+
+    #[inline(always)]
+    fn run_value(&self, field: &RunField, window: u64, number: i64) -> Outcome<Option<Bound<'py, PyAny>>> {
+        let bits = (window >> field.shift & ((1 << field.width) - 1)) as i64;
+        let number = match field.action {
+            Action::Signed => number ^ -bits,
+            Action::Unsigned => number,
+            _ => bits + field.low,
+        };
+        if number < field.low || number > field.high {
+            return Ok(None);
+        }
+        Ok(Some(match field.action {
+            Action::Boolean => PyBool::new(self.py, number == 1).to_owned().into_any(),
+            Action::Enumeration => {
+                self.engine.tables.member(field.subject as usize + number as usize)?.bind(self.py).clone()
+            }
+            _ => number.into_bound_py_any(self.py)?,
+        }))
+    }
+
+    /// Name the child that a failure comes from.
+    #[cold]
+    #[inline(never)]
+    fn within_child(&self, failure: Box<Failure>, place: &Place, code: usize) -> Box<Failure> {
+        let tables = &self.engine.tables;
+        match tables.productions_of(place.state as usize).get(code) {
+            Some(production) if production.event == Event::Attribute => {
+                failure.within(format!("@{}", tables.attribute_local(production.index())))
+            }
+            Some(production) => failure.within(tables.local(production.index())),
+            None => failure,
         }
     }
 
@@ -416,42 +597,42 @@ fn list<'py>(py: Python<'py>, values: &mut Values<'py>, field: usize) -> Outcome
     Ok(held.cast::<PyList>().map_err(|_| corrupt())?.clone())
 }
 
-macro_rules! call {
-    ($class:expr, $py:expr, $values:expr, $none:expr, $($name:ident)*) => {{
-        if let [$($name),*] = $values {
-            return Ok($class.bind($py).call1(($($name.as_ref().unwrap_or($none),)*))?);
-        }
-    }};
+/// Up to five groups of seven bits at the top of a word, and their width.
+#[inline(always)]
+fn groups(window: u64) -> Option<(u64, u32)> {
+    let first = window >> 56;
+    if first < 0x80 {
+        return Some((first, 8));
+    }
+    let second = window >> 48 & 0xff;
+    if second < 0x80 {
+        return Some((first & 0x7f | second << 7, 16));
+    }
+    let third = window >> 40 & 0xff;
+    if third < 0x80 {
+        return Some((first & 0x7f | (second & 0x7f) << 7 | third << 14, 24));
+    }
+    None
+}
+
+/// What became of a short cut.
+enum Step {
+    /// It was taken; the state that it leads to follows.
+    Next,
+    /// It was taken; the element is over.
+    Over,
+    /// It was not taken.
+    Plain,
 }
 
 impl Engine {
     /// Make a message object from the values of its fields; an absent one is None.
-    #[inline]
     pub fn build<'py>(&self, py: Python<'py>, class: &Class, values: &Values<'py>) -> Outcome<Bound<'py, PyAny>> {
-        let none = py.None().into_bound(py);
-        let none = &none;
-        if class.positional {
-            let object = &class.class;
-            match values.len() {
-                0 => return Ok(object.bind(py).call0()?),
-                1 => call!(object, py, values, none, a),
-                2 => call!(object, py, values, none, a b),
-                3 => call!(object, py, values, none, a b c),
-                4 => call!(object, py, values, none, a b c d),
-                5 => call!(object, py, values, none, a b c d e),
-                6 => call!(object, py, values, none, a b c d e f),
-                7 => call!(object, py, values, none, a b c d e f g),
-                8 => call!(object, py, values, none, a b c d e f g h),
-                9 => call!(object, py, values, none, a b c d e f g h i),
-                10 => call!(object, py, values, none, a b c d e f g h i j),
-                11 => call!(object, py, values, none, a b c d e f g h i j k),
-                12 => call!(object, py, values, none, a b c d e f g h i j k l),
-                _ => {
-                    let all = PyTuple::new(py, values.iter().map(|value| value.as_ref().unwrap_or(none)))?;
-                    return Ok(object.bind(py).call1(all)?);
-                }
-            }
+        if !class.positional {
+            return self.build_by_name(py, class, values);
         }
-        self.build_by_name(py, class, values)
+        let none = py.None().into_bound(py);
+        let all = PyTuple::new(py, values.iter().map(|value| value.as_ref().unwrap_or(&none)))?;
+        Ok(class.class.bind(py).call1(all)?)
     }
 }

@@ -7,7 +7,8 @@ use crate::decode::width_of;
 use crate::engine::{Engine, HEADER, MAX_DEPTH};
 use crate::error::{Failure, Outcome, corrupt, unfit};
 use crate::reader::MAX_INTEGER_GROUPS;
-use crate::tables::{Class, Datatype, Event, Kind, Mode, Production, Representation, State};
+use crate::flat::Flat;
+use crate::tables::{Class, Datatype, Event, Flatness, Kind, Mode, Production, Representation, State};
 use crate::values::{STRING_CODES, check_length, check_range};
 use crate::writer::Writer;
 
@@ -47,32 +48,37 @@ impl<'e, 'py> Encoder<'e, 'py> {
     /// Write the document whose root element has the value's class.
     pub fn document(&mut self, message: &Bound<'py, PyAny>) -> Outcome<()> {
         let tables = &self.engine.tables;
-        let productions = tables.productions_of(tables.document_state);
-        for (code, production) in productions.iter().enumerate() {
-            if production.event == Event::Start && self.fits(production.index(), message, false)? {
-                self.begin(tables.document_state, code)?;
-                return self.step(production.index(), message, 0);
-            }
-        }
-        unfit(format!("{} is not the type of a global element of {}", type_name(message), tables.name))
+        let found = self.class_of(message).and_then(|class| Some((class, *tables.documents.get(&class)?)));
+        let Some((class, code)) = found else {
+            return unfit(format!("{} is not the type of a global element of {}", type_name(message), tables.name));
+        };
+        self.begin(tables.document_state, code)?;
+        let row = tables.state(tables.document_state)?;
+        let element = tables.production(row, code)?.index();
+        self.class(class, message, 0).map_err(|failure| failure.within(tables.local(element)))
     }
 
     /// Write the fragment of one element.
     pub fn fragment(&mut self, value: &Bound<'py, PyAny>, name: Option<&str>, uri: Option<&str>) -> Outcome<()> {
         let tables = &self.engine.tables;
         let state = tables.fragment_state;
-        let productions = tables.productions_of(state);
+        let row = tables.state(state)?;
+        let known = match (name, self.class_of(value)) {
+            (Some(name), _) => tables.fragments.by_name.get(name),
+            (None, Some(class)) => tables.fragments.by_class.get(&class),
+            (None, None) => None,
+        };
         let mut named = false;
-        for (code, production) in productions.iter().enumerate() {
+        for code in known.into_iter().flatten() {
+            let production = tables.production(row, *code)?;
             let own = [production.index()];
             let candidates: &[usize] = match production.event {
-                Event::Start => &own,
                 Event::RelaxedStart => tables.candidates(production.index()),
-                _ => continue,
+                _ => &own,
             };
             let first = *candidates.first().ok_or_else(corrupt)?;
             let namespace = tables.uris.get(tables.element(first)?.uri).map_or("", String::as_str);
-            if name.is_some_and(|name| name != tables.local(first)) || uri.is_some_and(|uri| uri != namespace) {
+            if uri.is_some_and(|uri| uri != namespace) {
                 continue;
             }
             named = true;
@@ -84,13 +90,12 @@ impl<'e, 'py> Encoder<'e, 'py> {
                 }
             }
             let Some(element) = chosen else { continue };
-            self.begin(state, code)?;
+            self.begin(state, *code)?;
             if production.event == Event::RelaxedStart {
                 self.relaxed(element, value).map_err(|failure| failure.within(tables.local(element)))?;
             } else {
                 self.step(element, value, 0)?;
             }
-            let row = tables.state(state)?;
             self.writer.bits(row.count as u64 - 1, row.width);
             return Ok(());
         }
@@ -100,6 +105,11 @@ impl<'e, 'py> Encoder<'e, 'py> {
             None => "element".into(),
         };
         unfit(format!("{} has no {element} of the type {}", tables.name, type_name(value)))
+    }
+
+    #[inline]
+    fn class_of(&self, value: &Bound<'py, PyAny>) -> Option<usize> {
+        self.engine.tables.by_class.get(&(value.get_type_ptr() as usize)).copied()
     }
 
     fn begin(&mut self, state: usize, code: usize) -> Outcome<()> {
@@ -170,6 +180,9 @@ impl<'e, 'py> Encoder<'e, 'py> {
     fn class(&mut self, index: usize, value: &Bound<'py, PyAny>, depth: usize) -> Outcome<()> {
         let tables = &self.engine.tables;
         let class = tables.class(index)?;
+        if self.flat(class, value, depth).is_some() {
+            return Ok(());
+        }
         let mut state = class.start;
         let mut count = 0;
         for &field in &class.order {
@@ -198,6 +211,30 @@ impl<'e, 'py> Encoder<'e, 'py> {
             }
             None => unfit(format!("{} is missing", self.engine.expected(state))),
         }
+    }
+
+    /// Write a value the quick way (see [`crate::flat`]), or write nothing.
+    #[inline]
+    fn flat(&mut self, class: &'e Class, value: &Bound<'py, PyAny>, depth: usize) -> Option<()> {
+        match &class.flat {
+            Flatness::Always if !class.fields.is_empty() => {}
+            Flatness::Of(names) => {
+                let mut held = value.clone();
+                for name in names {
+                    held = held.getattr(name).ok()?;
+                }
+                let class = self.engine.tables.classes.get(self.class_of(&held)?)?;
+                matches!(class.flat, Flatness::Always).then_some(())?;
+            }
+            _ => return None,
+        }
+        let flattened = self.engine.flatten(self.py, value)?;
+        let mark = self.writer.mark();
+        let written = Flat::new(&self.engine.tables, flattened.as_bytes(), &mut self.writer).class(class, depth);
+        if written.is_none() {
+            self.writer.reset(mark);
+        }
+        written
     }
 
     fn items(&self, held: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> Outcome<Bound<'py, PyList>> {

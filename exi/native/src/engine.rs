@@ -2,7 +2,6 @@
 
 use std::sync::Mutex;
 
-use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
@@ -45,6 +44,7 @@ pub struct Engine {
     pub tables: Tables,
     source: Py<PyAny>,
     values: PyOnceLock<Py<PyAny>>,
+    flatten: Py<PyAny>,
     buffer: Mutex<Vec<u8>>,
 }
 
@@ -59,6 +59,7 @@ impl Engine {
             tables: Tables::read(tables)?,
             source: tables.clone().unbind(),
             values: PyOnceLock::new(),
+            flatten: tables.py().import("msgspec.msgpack")?.getattr("Encoder")?.call0()?.getattr("encode")?.unbind(),
             buffer: Mutex::new(Vec::with_capacity(1024)),
         })
     }
@@ -71,16 +72,13 @@ impl Engine {
 
     /// Return the root element's value. Raises ExiError.
     fn decode_document<'py>(&self, py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        with_bytes(data, |bytes| {
-            let mut decoder = Decoder::open(self, py, bytes)?;
-            decoder.document()
-        })
+        with_bytes(data, |bytes, length| Decoder::open(self, py, bytes, length)?.document())
     }
 
     /// Return a fragment's only element as an `Item`: its name and its value. Raises ExiError.
     fn decode_fragment<'py>(&self, py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        with_bytes(data, |bytes| {
-            let (element, value) = Decoder::open(self, py, bytes)?.fragment()?;
+        with_bytes(data, |bytes, length| {
+            let (element, value) = Decoder::open(self, py, bytes, length)?.fragment()?;
             self.make_item(py, element, &value)
         })
     }
@@ -107,16 +105,33 @@ impl Engine {
 
 fn with_bytes<'py>(
     data: &Bound<'py, PyAny>,
-    work: impl FnOnce(&[u8]) -> Outcome<Bound<'py, PyAny>>,
+    work: impl FnOnce(&[u8], usize) -> Outcome<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let outcome = match data.cast::<PyBytes>() {
-        Ok(bytes) => work(bytes.as_bytes()),
+        Ok(bytes) => padded(bytes.as_bytes(), work),
         Err(_) => {
             let view = data.py().import("builtins")?.getattr("memoryview")?.call1((data,))?;
-            work(view.call_method0("tobytes")?.cast::<PyBytes>()?.as_bytes())
+            padded(view.call_method0("tobytes")?.cast::<PyBytes>()?.as_bytes(), work)
         }
     };
     outcome.map_err(|failure| raised(data.py(), *failure))
+}
+
+/// Give short data a few zeros behind their end: the reader then takes whole words to the last bit.
+#[inline]
+fn padded<T>(data: &[u8], work: impl FnOnce(&[u8], usize) -> T) -> T {
+    fn within<const N: usize, T>(data: &[u8], work: impl FnOnce(&[u8], usize) -> T) -> T {
+        let mut room = [0; N];
+        if let Some(start) = room.get_mut(..data.len()) {
+            start.copy_from_slice(data);
+        }
+        work(&room, data.len())
+    }
+    match data.len() {
+        0..=56 => within::<64, T>(data, work),
+        57..=248 => within::<256, T>(data, work),
+        length => work(data, length),
+    }
 }
 
 impl Engine {
@@ -139,6 +154,12 @@ impl Engine {
             *held = bytes;
         }
         result
+    }
+
+    /// What msgspec writes of a message; None where it cannot.
+    #[inline]
+    pub fn flatten<'py>(&self, py: Python<'py>, message: &Bound<'py, PyAny>) -> Option<Bound<'py, PyBytes>> {
+        self.flatten.bind(py).call1((message,)).ok()?.cast_into().ok()
     }
 
     /// The class `exi.schema.Item`.

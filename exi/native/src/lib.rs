@@ -5,6 +5,8 @@ mod decode;
 mod encode;
 mod engine;
 mod error;
+mod flat;
+mod plan;
 mod reader;
 mod tables;
 mod values;

@@ -23,20 +23,27 @@ pub enum Unsigned {
 }
 
 impl<'d> Reader<'d> {
-    /// Start behind `position` bits.
-    pub fn new(data: &'d [u8], position: usize) -> Self {
-        Reader { data, position, size: data.len() * 8 }
+    /// Start behind `position` bits. Only the first `length` bytes count: zeros behind them make the end quick.
+    pub fn new(data: &'d [u8], length: usize, position: usize) -> Self {
+        Reader { data, position, size: length.min(data.len()) * 8 }
     }
 
     /// The next 57 bits or more at the top of a word; zeros stand behind the end of the data.
     #[inline(always)]
     pub fn window(&self) -> u64 {
-        let rest = self.data.get(self.position >> 3..).unwrap_or_default();
+        self.window_after(0)
+    }
+
+    /// The same, `skip` bits on.
+    #[inline(always)]
+    pub fn window_after(&self, skip: u32) -> u64 {
+        let position = self.position + skip as usize;
+        let rest = self.data.get(position >> 3..).unwrap_or_default();
         let word = match rest.first_chunk::<8>() {
             Some(chunk) => u64::from_be_bytes(*chunk),
             None => last_word(rest),
         };
-        word << (self.position & 7)
+        word << (position & 7)
     }
 
     /// Tell whether `width` more bits are there.

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::error::{Outcome, corrupt};
+use crate::plan::{Action, Place, Quick, Run, plan, reachable, run_of};
 
 /// The kinds of productions, numbered as in `exi.grammar.Event`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,26 +82,6 @@ pub struct State {
     pub second_width: u32,
     /// The counter that this state belongs to.
     pub counter: Option<usize>,
-    /// What stands here when nothing else can.
-    pub only: Option<Only>,
-}
-
-/// A state's only production, where it is an element of a simple type with a fixed number of bits: event code,
-/// characters, value and end are then one read and one write.
-#[derive(Clone, Copy, Debug)]
-pub struct Only {
-    /// Bits of the value.
-    pub value_width: u32,
-    /// Bits of the whole.
-    pub width: u32,
-    /// The bits that are zero.
-    pub zeros: u64,
-    /// The datatype.
-    pub datatype: usize,
-    /// The field.
-    pub field: usize,
-    /// The state that follows.
-    pub next: usize,
 }
 
 /// One event that a state admits.
@@ -180,6 +161,10 @@ pub struct Datatype {
     pub minimum: Option<i128>,
     /// Highest value.
     pub maximum: Option<i128>,
+    /// Lowest value that needs no closer look.
+    pub low: i64,
+    /// Highest value that needs no closer look.
+    pub high: i64,
     /// What an offset is counted from.
     pub base: i128,
     /// Most 7-bit groups of an integer.
@@ -200,6 +185,17 @@ pub struct Field {
     pub name: Py<PyString>,
 }
 
+/// Whether what msgspec writes of a class can be turned into EXI. Integers beyond 64 bits make msgspec give up.
+#[derive(Debug)]
+pub enum Flatness {
+    /// It cannot, or only by luck.
+    Never,
+    /// It can, but for what is rare.
+    Always,
+    /// It depends on the class of the object that these fields lead to.
+    Of(Vec<Py<PyString>>),
+}
+
 /// A message class.
 pub struct Class {
     /// The class itself.
@@ -208,6 +204,12 @@ pub struct Class {
     pub name: String,
     /// It takes its fields by position.
     pub positional: bool,
+    /// What msgspec writes before its fields; None where msgspec writes it in another way.
+    pub tag: Option<u32>,
+    /// What msgspec writes of it can be turned into EXI, no big integers within.
+    pub flat: Flatness,
+    /// How its fields hold values.
+    pub modes: Vec<Mode>,
     /// Its fields in the order of the class.
     pub fields: Vec<Field>,
     /// The field names.
@@ -218,6 +220,10 @@ pub struct Class {
     pub order: Vec<usize>,
     /// First state.
     pub start: usize,
+    /// The first state's short form.
+    pub place: Place,
+    /// All its fields at once, where they are required and short.
+    pub run: Option<Run>,
     /// Index of its namespace.
     pub uri: usize,
 }
@@ -228,10 +234,44 @@ pub struct Enumeration {
     pub members: Vec<Py<PyAny>>,
     /// Codes by member, or whatever equals one.
     pub codes: Py<PyDict>,
-    /// Codes by text, where every member is a string.
-    pub texts: HashMap<Box<[u8]>, u64>,
+    /// Texts and codes by the length of the text, for those members that are strings.
+    pub by_length: Vec<Vec<(Box<[u8]>, u64)>>,
     /// The name of the class.
     pub name: String,
+}
+
+/// Where fragments are found.
+#[derive(Default)]
+pub struct Fragments {
+    /// Event codes by local name.
+    pub by_name: HashMap<String, Vec<usize>>,
+    /// Event codes by class.
+    pub by_class: HashMap<usize, Vec<usize>>,
+}
+
+/// Hashes addresses.
+#[derive(Clone, Copy, Default)]
+pub struct Addresses(u64);
+
+impl std::hash::BuildHasher for Addresses {
+    type Hasher = Self;
+    fn build_hasher(&self) -> Self {
+        *self
+    }
+}
+
+impl std::hash::Hasher for Addresses {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_usize(usize::from(*byte));
+        }
+    }
+    fn write_usize(&mut self, address: usize) {
+        self.0 = (self.0 ^ address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
 }
 
 /// Everything an engine sees of a schema.
@@ -240,6 +280,7 @@ pub struct Tables {
     pub name: String,
     states: Vec<State>,
     productions: Vec<Production>,
+    quick: Vec<Quick>,
     counters: Vec<Counter>,
     elements: Vec<Element>,
     attributes: Vec<Attribute>,
@@ -247,6 +288,7 @@ pub struct Tables {
     /// The classes.
     pub classes: Vec<Class>,
     enumerations: Vec<Enumeration>,
+    members: Vec<Py<PyAny>>,
     relaxed: Vec<Vec<usize>>,
     strings: Vec<Py<PyString>>,
     texts: Vec<String>,
@@ -258,7 +300,11 @@ pub struct Tables {
     /// Elements of the document's top level by (URI index, local name).
     pub globals: HashMap<(usize, String), usize>,
     /// Classes by the address of the class object, which lives as long as this.
-    pub by_class: HashMap<usize, usize>,
+    pub by_class: HashMap<usize, usize, Addresses>,
+    /// Event code of the document, by class.
+    pub documents: HashMap<usize, usize>,
+    /// Event codes of fragments, by local name and by class, in order.
+    pub fragments: Fragments,
     /// Top-level state of a document.
     pub document_state: usize,
     /// Top-level state of a fragment.
@@ -301,6 +347,14 @@ fn strings(sequence: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
 
 fn interned(py: Python<'_>, texts: &[String]) -> Vec<Py<PyString>> {
     texts.iter().map(|text| PyString::intern(py, text).unbind()).collect()
+}
+
+/// The tag that msgspec writes in front of a class's fields, where it writes them as an array.
+fn tag_of(class: &Bound<'_, PyAny>) -> PyResult<Option<u32>> {
+    let config = class.getattr("__struct_config__")?;
+    let is_array: bool = config.getattr("array_like")?.extract()?;
+    let tag: Option<u32> = config.getattr("tag")?.extract().unwrap_or_default();
+    Ok(if is_array { tag } else { None })
 }
 
 /// Tell whether a class takes its fields by position: keyword-only ones are made more slowly.
@@ -421,7 +475,7 @@ impl Tables {
                 })
             })
             .collect::<PyResult<Vec<_>>>()?;
-        let mut states = state_rows
+        let states = state_rows
             .iter()
             .map(|[first, count, width, second_width, counter]| {
                 let first = usize::try_from(*first)?;
@@ -435,15 +489,11 @@ impl Tables {
                     width: small(*width, 32)?,
                     second_width: small(*second_width, 32)?,
                     counter: if *counter < 0 { None } else { Some(index(*counter, counters.len())?) },
-                    only: None,
                 })
             })
             .collect::<PyResult<Vec<_>>>()?;
-        for state in &mut states {
-            state.only = only(state, &productions, &elements, &datatypes);
-        }
         let mut classes = Vec::new();
-        let mut by_class = HashMap::new();
+        let mut by_class = HashMap::default();
         for ((class, names), [start, first_field, field_count, first_order, order_count, uri]) in
             class_objects.iter().zip(&field_names).zip(&type_rows)
         {
@@ -480,6 +530,9 @@ impl Tables {
                 class: class.clone().unbind(),
                 name: class.getattr("__name__")?.extract()?,
                 positional: is_positional(class)?,
+                tag: tag_of(class)?,
+                flat: Flatness::Never,
+                modes: fields.iter().map(|field| field.mode).collect(),
                 names: PyTuple::new(py, fields.iter().map(|field| field.name.bind(py)))?.unbind(),
                 lists: (0..fields.len())
                     .filter(|index| fields.get(*index).is_some_and(|field: &Field| field.mode >= Mode::List))
@@ -487,8 +540,19 @@ impl Tables {
                 order: order.iter().map(|field| index(*field, fields.len())).collect::<PyResult<_>>()?,
                 fields,
                 start: state_index(*start)?,
+                place: match states.get(state_index(*start)?).and_then(|state| Place::of(state_index(*start).ok()?, state)) {
+                    Some(place) => place,
+                    None => return bad("a state"),
+                },
+                run: None,
                 uri: index(*uri, uris.len())?,
             });
+        }
+        let mut members: Vec<Py<PyAny>> = Vec::new();
+        let mut first_members = Vec::new();
+        for enumeration in &enumerations {
+            first_members.push(members.len());
+            members.extend(enumeration.members.iter().map(|member| member.clone_ref(py)));
         }
         let top = |name: &str| state_index(tables.getattr(name)?.extract()?);
         let document_state = top("document_state")?;
@@ -501,6 +565,10 @@ impl Tables {
             strings: interned(py, &texts),
             uri_strings: interned(py, &uris),
             globals: HashMap::new(),
+            documents: HashMap::new(),
+            fragments: Fragments::default(),
+            quick: plan(&states, &productions, &counters, &elements, &datatypes, &attributes, &classes, &first_members),
+            members,
             states,
             productions,
             counters,
@@ -516,6 +584,17 @@ impl Tables {
             by_class,
         };
         read.check_fields()?;
+        read.find_flat_classes(py);
+        for class in &mut read.classes {
+            class.run = if class.positional { run_of(class, &read.quick) } else { None };
+        }
+        for quick in &mut read.quick {
+            let run = read.classes.get(quick.subject as usize).is_some_and(|class| class.run.is_some());
+            if quick.action == Action::Class && run {
+                quick.action = Action::Run;
+            }
+        }
+        read.find_roots();
         read.globals = read
             .productions_of(document_state)
             .iter()
@@ -531,30 +610,137 @@ impl Tables {
     /// Every production that is reached from a class names one of its fields.
     fn check_fields(&self) -> PyResult<()> {
         for class in &self.classes {
-            let mut waiting = vec![class.start];
-            let mut seen = vec![false; self.states.len()];
-            while let Some(state) = waiting.pop() {
-                match seen.get_mut(state) {
-                    Some(known) if !*known => *known = true,
-                    _ => continue,
-                }
-                for production in self.productions_of(state) {
+            for state in reachable(class.start, &self.states, &self.productions, &self.counters) {
+                for production in self.productions.get(state.first..state.first + state.count).unwrap_or_default() {
                     if production.event != Event::End && production.field >= class.fields.len() {
                         return bad("a production's field");
-                    }
-                    match production.next {
-                        Next::Nothing => {}
-                        Next::State(next) => waiting.push(next),
-                        Next::Counter(counter) => {
-                            if let Some(counter) = self.counters.get(counter) {
-                                waiting.extend([counter.below, counter.within, counter.full]);
-                            }
-                        }
                     }
                 }
             }
         }
         Ok(())
+    }
+
+    fn find_roots(&mut self) {
+        let mut documents = HashMap::new();
+        for (code, production) in self.productions_of(self.document_state).iter().enumerate() {
+            if let (Event::Start, Some(element)) = (production.event, self.elements.get(production.index()))
+                && let (Kind::Class(class), false) = (element.kind, element.is_abstract)
+            {
+                documents.entry(class).or_insert(code);
+            }
+        }
+        let mut fragments = Fragments::default();
+        for (code, production) in self.productions_of(self.fragment_state).iter().enumerate() {
+            let own = [production.index()];
+            let candidates = match production.event {
+                Event::Start => &own,
+                Event::RelaxedStart => self.candidates(production.index()),
+                _ => continue,
+            };
+            for element in candidates.iter().filter_map(|element| self.elements.get(*element)) {
+                if let Kind::Class(class) = element.kind {
+                    fragments.by_class.entry(class).or_default().push(code);
+                }
+            }
+            if let Some(element) = candidates.first() {
+                fragments.by_name.entry(self.local(*element).into()).or_default().push(code);
+            }
+        }
+        self.documents = documents;
+        self.fragments = fragments;
+    }
+
+    /// The elements that may stand in each field of a class.
+    fn elements_of(&self, class: &Class) -> Vec<Vec<usize>> {
+        let mut found: Vec<Vec<usize>> = class.fields.iter().map(|_| Vec::new()).collect();
+        for state in reachable(class.start, &self.states, &self.productions, &self.counters) {
+            for production in self.productions.get(state.first..state.first + state.count).unwrap_or_default() {
+                if let (Event::Start, Some(elements)) = (production.event, found.get_mut(production.field))
+                    && !elements.contains(&production.index())
+                {
+                    elements.push(production.index());
+                }
+            }
+        }
+        found
+    }
+
+    /// Settle [`Class::flat`]: start from "it always works" and take back what leads to an unbounded integer.
+    fn find_flat_classes(&mut self, py: Python<'_>) {
+        let elements: Vec<Vec<Vec<usize>>> = self.classes.iter().map(|class| self.elements_of(class)).collect();
+        let mut flat: Vec<Flatness> = self
+            .classes
+            .iter()
+            .map(|class| {
+                let in_order = class.order.iter().copied().eq(0..class.fields.len());
+                if class.tag.is_some() && in_order { Flatness::Always } else { Flatness::Never }
+            })
+            .collect();
+        let mut settled = false;
+        while !settled {
+            settled = true;
+            for (index, (class, elements)) in self.classes.iter().zip(&elements).enumerate() {
+                if matches!(flat.get(index), Some(Flatness::Never) | None) {
+                    continue;
+                }
+                let now = self.flatness(py, class, elements, &flat);
+                let changed = !matches!(
+                    (&now, flat.get(index)),
+                    (Flatness::Always, Some(Flatness::Always)) | (Flatness::Of(_), Some(Flatness::Of(_)))
+                );
+                if let (true, Some(known)) = (changed, flat.get_mut(index)) {
+                    *known = now;
+                    settled = false;
+                }
+            }
+        }
+        for (class, flat) in self.classes.iter_mut().zip(flat) {
+            class.flat = flat;
+        }
+    }
+
+    fn flatness(&self, py: Python<'_>, class: &Class, elements: &[Vec<usize>], flat: &[Flatness]) -> Flatness {
+        let mut way: Option<Vec<Py<PyString>>> = None;
+        for (field, elements) in class.fields.iter().zip(elements) {
+            // What a content model holds is no matter: msgspec writes items in a way that is refused anyway.
+            if field.mode == Mode::Content {
+                continue;
+            }
+            let mut beyond = Vec::new();
+            for element in elements {
+                match self.elements.get(*element).map(|element| element.kind) {
+                    Some(Kind::Simple(datatype)) => {
+                        let unbounded = self.datatypes.get(datatype).is_none_or(|datatype| {
+                            datatype.representation == Representation::Signed && datatype.maximum.is_none()
+                        });
+                        if unbounded {
+                            return Flatness::Never;
+                        }
+                    }
+                    Some(Kind::Class(index)) => match flat.get(index) {
+                        Some(Flatness::Always) => {}
+                        Some(Flatness::Of(names)) => beyond.push(Some(names)),
+                        _ => beyond.push(None),
+                    },
+                    None => return Flatness::Never,
+                }
+            }
+            match (beyond.as_slice(), elements.len()) {
+                ([], _) => {}
+                _ if way.is_some() || field.mode >= Mode::List => return Flatness::Never,
+                // One class that itself depends on what it holds.
+                ([Some(names)], 1) => {
+                    let mut longer = vec![field.name.clone_ref(py)];
+                    longer.extend(names.iter().map(|name| name.clone_ref(py)));
+                    way = Some(longer);
+                }
+                // A substitution group, some members of which hold unbounded integers.
+                (_, 2..) if beyond.iter().all(Option::is_none) => way = Some(vec![field.name.clone_ref(py)]),
+                _ => return Flatness::Never,
+            }
+        }
+        way.map_or(Flatness::Always, Flatness::Of)
     }
 
     /// A state's productions.
@@ -575,6 +761,43 @@ impl Tables {
     #[inline(always)]
     pub fn production(&self, state: &State, code: usize) -> Outcome<&Production> {
         self.productions.get(state.first + code).ok_or_else(corrupt)
+    }
+
+    /// Code and short form of the production at the top of a word; None for a code that does not exist.
+    ///
+    /// The commonest code, 0, is a branch of its own: a predicted branch lets the processor go on to the next state,
+    /// where an index that is computed from the data would make it wait for them.
+    #[inline(always)]
+    pub fn quick(&self, place: &Place, window: u64) -> Option<(usize, &Quick)> {
+        let code = (window >> 1 >> (63 - u32::from(place.width))) as usize;
+        if code == 0 {
+            return Some((0, self.quick.get(place.first as usize)?));
+        }
+        self.other_quick(place, code)
+    }
+
+    #[inline(never)]
+    fn other_quick(&self, place: &Place, code: usize) -> Option<(usize, &Quick)> {
+        let known = code < usize::from(place.count);
+        if known { Some((code, self.quick.get(place.first as usize + code)?)) } else { None }
+    }
+
+    /// The short forms of a state's productions.
+    #[inline(always)]
+    pub fn quick_of(&self, place: &Place) -> Option<&[Quick]> {
+        let first = place.first as usize;
+        self.quick.get(first..first + usize::from(place.count))
+    }
+
+    /// A member of an enumeration, counted among all members.
+    #[inline(always)]
+    pub fn member(&self, index: usize) -> Outcome<&Py<PyAny>> {
+        self.members.get(index).ok_or_else(corrupt)
+    }
+
+    /// The short form of a state.
+    pub fn place(&self, state: usize) -> Outcome<Place> {
+        Place::of(state, self.state(state)?).ok_or_else(corrupt)
     }
 
     /// A counter.
@@ -657,36 +880,11 @@ impl Tables {
     }
 }
 
-fn only(state: &State, productions: &[Production], elements: &[Element], datatypes: &[Datatype]) -> Option<Only> {
-    let production = productions.get(state.first)?;
-    if state.count != 1 || state.width != 1 || production.event != Event::Start {
-        return None;
-    }
-    let element = elements.get(production.index())?;
-    let (Kind::Simple(datatype), Next::State(next), false) = (element.kind, production.next, element.is_abstract) else {
-        return None;
-    };
-    let row = datatypes.get(datatype)?;
-    match row.representation {
-        Representation::Boolean | Representation::Enumeration | Representation::Offset => {}
-        _ => return None,
-    }
-    let width = row.width + 3;
-    Some(Only {
-        value_width: row.width,
-        width,
-        zeros: 0b11 << (width - 2) | 1,
-        datatype,
-        field: production.field,
-        next,
-    })
-}
-
 fn read_enumerations(sequence: &Bound<'_, PyAny>) -> PyResult<Vec<Enumeration>> {
     let mut found = Vec::new();
     for enumeration in sequence.try_iter()? {
         let mut members = Vec::new();
-        let mut texts = HashMap::new();
+        let mut by_length = Vec::new();
         let codes = PyDict::new(sequence.py());
         let mut name = String::new();
         for member in enumeration?.try_iter()? {
@@ -696,11 +894,17 @@ fn read_enumerations(sequence: &Bound<'_, PyAny>) -> PyResult<Vec<Enumeration>> 
             }
             codes.set_item(&member, members.len())?;
             if let Ok(text) = member.cast::<PyString>() {
-                texts.insert(text.to_str()?.as_bytes().into(), members.len() as u64);
+                let text = text.to_str()?.as_bytes();
+                if by_length.len() <= text.len() {
+                    by_length.resize_with(text.len() + 1, Vec::new);
+                }
+                if let Some(same) = by_length.get_mut(text.len()) {
+                    same.push((text.into(), members.len() as u64));
+                }
             }
             members.push(member.unbind());
         }
-        found.push(Enumeration { members, codes: codes.unbind(), texts, name });
+        found.push(Enumeration { members, codes: codes.unbind(), by_length, name });
     }
     Ok(found)
 }
@@ -731,8 +935,9 @@ fn read_datatypes(sequence: &Bound<'_, PyAny>, enumerations: &[Enumeration]) -> 
                 _ => return bad("an enumeration"),
             }
             let low = (flags & 1 != 0).then_some(*minimum);
-            let high = (flags & 2 != 0).then_some(*maximum);
-            if representation == Representation::Offset && (low.is_none() || high.is_none()) {
+            let high = (flags & 2 != 0 || is_enumeration).then_some(*maximum);
+            let narrow = |bound: Option<i128>| bound.is_some_and(|bound| i64::try_from(bound).is_ok());
+            if representation == Representation::Offset && !(narrow(low) && narrow(high)) {
                 return bad("an offset without bounds");
             }
             if high.is_some_and(|high| high >= 1 << 64) || low.is_some_and(|low| low < -(1 << 64)) {
@@ -745,6 +950,8 @@ fn read_datatypes(sequence: &Bound<'_, PyAny>, enumerations: &[Enumeration]) -> 
                 width: small(i64::try_from(*width)?, if representation == Representation::Binary { 64 } else { 16 })?,
                 minimum: low,
                 maximum: high,
+                low: low.map_or(i64::MIN, |low| i64::try_from(low).unwrap_or(i64::MIN)),
+                high: high.map_or(i64::MAX, |high| i64::try_from(high).unwrap_or(i64::MAX)),
                 base: *minimum,
                 groups: if bounded {
                     bits(*maximum).max(bits(*minimum)).div_ceil(7).max(10)

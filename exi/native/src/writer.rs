@@ -15,6 +15,17 @@ impl Writer {
         Writer { bytes, accumulator: 0, pending: 0 }
     }
 
+    /// Where writing stands, to come back to.
+    pub fn mark(&self) -> (usize, u64, u32) {
+        (self.bytes.len(), self.accumulator, self.pending)
+    }
+
+    /// Take back what was written since.
+    pub fn reset(&mut self, mark: (usize, u64, u32)) {
+        self.bytes.truncate(mark.0);
+        (self.accumulator, self.pending) = (mark.1, mark.2);
+    }
+
     /// Write the low `width` bits of `value`; the bits above them are zero. `width` is below 64.
     #[inline(always)]
     pub fn bits(&mut self, value: u64, width: u32) {
