@@ -8,7 +8,6 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.utils import CryptographyDeprecationWarning
 
 from backend_stub.errors import Code, MarketError
 from pki.errors import CertificateError, Rule
@@ -17,9 +16,10 @@ from pki.issuing import Identity
 UNREADABLE = (
     ValueError,
     TypeError,
+    KeyError,
     UnsupportedAlgorithm,
     x509.InvalidVersion,
-    CryptographyDeprecationWarning,  # where a process turns warnings into errors
+    UserWarning,  # where a process turns warnings into errors
 )
 """What pyca/cryptography raises for bytes that are no proper PKCS #10 request."""
 

@@ -13,6 +13,7 @@ def configure(level: int) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_OneLine(_FORMAT))
     handler.addFilter(_add_trace_id)
+    logging.captureWarnings(capture=True)  # cryptography warns of odd certificates: a log line, not raw text
     logging.basicConfig(level=level, handlers=[handler], force=True)
 
 

@@ -203,6 +203,14 @@ async def test_certificate_that_is_none(world: World) -> None:
     assert await refusal(world, car.request(certificate=b"\x30\x03\x02\x01\x00")) is Code.CHAIN
 
 
+async def test_certificate_with_an_odd_name(world: World) -> None:
+    """An organization declared as a country: cryptography warns of it, which must not become a failure."""
+    car, _ = await world.car_with_contract()
+    organization, country = b"\x55\x04\x0a", b"\x55\x04\x06"
+    certificate = der(car.certificate).replace(organization, country)
+    assert await refusal(world, car.request(certificate=certificate)) is Code.CHAIN
+
+
 async def test_no_v2g_root_in_common(world: World) -> None:
     car, _ = await world.car_with_contract()
     foreign = make_hierarchy(seed=2)["v2g_root"].certificate

@@ -137,6 +137,7 @@ def test_log_lines_carry_the_trace_id(
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", [])
     monkeypatch.setattr(root, "level", root.level)
+    monkeypatch.setattr(logging, "captureWarnings", lambda capture: capture)
     configure(logging.INFO)
     token = TRACE_ID.set("the-trace-id")
     try:
