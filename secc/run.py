@@ -6,6 +6,7 @@ import logging
 import os
 import resource
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -70,8 +71,12 @@ async def _main(config: Config, source: str, files: contextlib.ExitStack, *, as_
         code = error.exit_code
         raise
     finally:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        tracer.event("process.ended", exit_code=code, peak_rss_bytes=peak)
+        tracer.event("process.ended", exit_code=code, peak_rss_bytes=_peak_rss_bytes())
+
+
+def _peak_rss_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, the others kilobytes
 
 
 async def _serve(

@@ -179,7 +179,12 @@ class Server:
         number = next(self._numbers)
         tracer = self._tracer.bind(connection=number)
         tracer.event("tcp.accepted", local=stream.local, peer=stream.peer)
-        _log.info("connection %d: %s from %s", number, security.name, stream.peer)
+        _log.info(
+            "connection %d: %s from %s",
+            number,
+            "TLS" if security is Security.TLS else "plain TCP",
+            stream.peer,
+        )
         if self._capture is not None:
             stream = TappedStream(stream, self._capture, clock, outgoing=False)
         if security is Security.TLS:
