@@ -2,7 +2,8 @@
 
 OpenSSL writes the log to a file through the standard library; :class:`KeyLog` reads the new lines back
 after each handshake step and hands them to its reader (the capture). Whoever has the file can read the
-recorded traffic: it is readable by its owner only, and a temporary one is removed on close.
+recorded traffic: it is readable by its owner only, and a temporary one lives in memory where the system
+can do that, so that not even a kill leaves it behind; elsewhere it is removed on close.
 """
 
 import os
@@ -10,6 +11,8 @@ import ssl
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+_DESCRIPTORS = Path("/proc/self/fd")
 
 
 class KeyLog:
@@ -21,12 +24,17 @@ class KeyLog:
     """
 
     def __init__(self, path: Path | None = None, reader: Callable[[bytes], None] | None = None) -> None:
-        self._temporary = path is None
-        if path is None:
+        self._on_disk = False
+        if path is not None:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        elif hasattr(os, "memfd_create") and _DESCRIPTORS.is_dir():
+            descriptor = os.memfd_create("tls-keys")
+            os.fchmod(descriptor, 0o600)
+            path = _DESCRIPTORS / str(descriptor)
+        else:
             descriptor, name = tempfile.mkstemp(prefix="tls-", suffix=".keys")
             path = Path(name)
-        else:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            self._on_disk = True
         self.path = path
         self._file = os.fdopen(descriptor, "rb", buffering=0)
         self._file.seek(0, os.SEEK_END)
@@ -61,7 +69,7 @@ class KeyLog:
             context.keylog_filename = None  # type: ignore[assignment]  # None closes OpenSSL's file
         self._contexts.clear()
         self._file.close()
-        if self._temporary:
+        if self._on_disk:
             self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> "KeyLog":
