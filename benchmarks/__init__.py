@@ -1,0 +1,1 @@
+"""Figures: what a session, a message and a process cost here."""

@@ -230,7 +230,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     figures = asyncio.run(measure(options.rounds))
     if options.json:
-        data = [asdict(figure) | {"ratio": figure.ratio} for figure in figures]
+        data = [
+            asdict(figure)
+            | {"name": figure.name.strip(), "measured": round(figure.measured, 3), "ratio": figure.ratio}
+            for figure in figures
+        ]
         print(msgspec.json.encode({"session": data, "peer": PEER}).decode())
     else:
         print("\n".join([*as_lines(figures), peer_note()]))
