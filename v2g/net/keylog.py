@@ -2,17 +2,15 @@
 
 OpenSSL writes the log to a file through the standard library; :class:`KeyLog` reads the new lines back
 after each handshake step and hands them to its reader (the capture). Whoever has the file can read the
-recorded traffic: it is readable by its owner only, and a temporary one lives in memory where the system
-can do that, so that not even a kill leaves it behind; elsewhere it is removed on close.
+recorded traffic: it is readable by its owner only, and a temporary one is a :class:`SecretFile`.
 """
 
 import os
 import ssl
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-_DESCRIPTORS = Path("/proc/self/fd")
+from v2g.net.secret_file import SecretFile
 
 
 class KeyLog:
@@ -24,19 +22,13 @@ class KeyLog:
     """
 
     def __init__(self, path: Path | None = None, reader: Callable[[bytes], None] | None = None) -> None:
-        self._on_disk = False
-        if path is not None:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        elif hasattr(os, "memfd_create") and _DESCRIPTORS.is_dir():
-            descriptor = os.memfd_create("tls-keys")
-            os.fchmod(descriptor, 0o600)
-            path = _DESCRIPTORS / str(descriptor)
+        self._temporary = SecretFile() if path is None else None
+        if self._temporary is not None:
+            self.path, self._file = self._temporary.path, self._temporary.file
         else:
-            descriptor, name = tempfile.mkstemp(prefix="tls-", suffix=".keys")
-            path = Path(name)
-            self._on_disk = True
-        self.path = path
-        self._file = os.fdopen(descriptor, "rb", buffering=0)
+            assert path is not None
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            self.path, self._file = path, os.fdopen(descriptor, "r+b", buffering=0)
         self._file.seek(0, os.SEEK_END)
         self._partial = b""
         self._reader = reader
@@ -69,8 +61,8 @@ class KeyLog:
             context.keylog_filename = None  # type: ignore[assignment]  # None closes OpenSSL's file
         self._contexts.clear()
         self._file.close()
-        if self._on_disk:
-            self.path.unlink(missing_ok=True)
+        if self._temporary is not None:
+            self._temporary.close()
 
     def __enter__(self) -> "KeyLog":
         return self

@@ -1,7 +1,6 @@
 """What a TLS endpoint is configured with: versions, suites, trusted roots, its own chain and key."""
 
 import ssl
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from v2g.errors import TlsError
 from v2g.net.keylog import KeyLog
+from v2g.net.secret_file import SecretFile
 from v2g.net.tls_words import explain
 
 _NO_CHECK_TIME = 0x200000
@@ -128,24 +128,16 @@ def _no_password() -> str:
 def _install(
     context: ssl.SSLContext, chain: Sequence[x509.Certificate], key: EllipticCurvePrivateKey | Path
 ) -> None:
-    # The ssl module takes chains and keys from files only: a private folder, gone when we return.
-    with tempfile.TemporaryDirectory(prefix="tls-") as folder:
-        chain_file = Path(folder, "chain.pem")
-        chain_file.write_bytes(b"".join(item.public_bytes(serialization.Encoding.PEM) for item in chain))
-        if isinstance(key, Path):
-            key_file = key
-        else:
-            key_file = Path(folder, "key.pem")
-            key_file.touch(mode=0o600)
-            key_file.write_bytes(
-                key.private_bytes(
-                    serialization.Encoding.PEM,
-                    serialization.PrivateFormat.PKCS8,
-                    serialization.NoEncryption(),
-                )
-            )
+    # The ssl module takes chains and keys from files only.
+    pem = b"".join(item.public_bytes(serialization.Encoding.PEM) for item in chain)
+    if not isinstance(key, Path):
+        pem += key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    with SecretFile(pem) as file:
         try:
-            context.load_cert_chain(chain_file, key_file, password=_no_password)
+            key_path = key if isinstance(key, Path) else None
+            context.load_cert_chain(file.path, key_path, password=_no_password)
         except (OSError, ssl.SSLError) as error:
             place = f" ({key})" if isinstance(key, Path) else ""
             reason = explain(error) if isinstance(error, ssl.SSLError) else str(error)
