@@ -80,6 +80,7 @@ class SimulatedNetwork:
         self._listeners: dict[int, SimulatedListener] = {}
         self._ports = itertools.cycle(DYNAMIC_PORTS)
         self._connections = itertools.count(1)
+        self._hosts = itertools.count(1)
         self._sockets: dict[str, SimulatedDatagrams] = {}
 
     async def connect(self, host: str, port: int) -> "SimulatedStream":
@@ -116,8 +117,7 @@ class SimulatedNetwork:
         """Open a datagram socket; every one that joined a group gets what is sent to it."""
         self.interface(interface)
         port = port or self._free_port()
-        suffix = len(self._sockets) + 1
-        local = str(Endpoint(f"fe80::d:{suffix:x}", port))
+        local = str(Endpoint(f"fe80::d:{next(self._hosts):x}", port))
         socket = SimulatedDatagrams(self, local, port, group)
         self._sockets[local] = socket
         return socket

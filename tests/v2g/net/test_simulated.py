@@ -218,3 +218,19 @@ def test_there_is_one_interface() -> None:
     assert network.interface("sim0").link_local is not None
     with pytest.raises(InterfaceError, match=r"no interface eth9 \(interfaces found: sim0"):
         network.interface("eth9")
+
+
+def test_datagrams_reach_their_group_whoever_has_left(virtual_time: VirtualTime) -> None:
+    async def scenario() -> None:
+        network = SimulatedNetwork()
+        leaver, stayer = [await network.datagrams("sim0", 15_118, "ff02::1") for _ in range(2)]
+        await leaver.close()
+        newcomer = await network.datagrams("sim0", 15_118, "ff02::1")
+        sender = await network.datagrams("sim0")
+        sender.send(b"all", "[ff02::1]:15118")
+        for member in (stayer, newcomer):
+            assert await member.receive() == (b"all", sender.local)
+        stayer.send(b"one", sender.local)
+        assert await sender.receive() == (b"one", stayer.local)
+
+    virtual_time(scenario())
