@@ -92,11 +92,13 @@ def _demo(options: argparse.Namespace) -> int:
     from rich.console import Console  # noqa: PLC0415 - each command loads what it needs
 
     from lab.demo import DemoError, Settings, run  # noqa: PLC0415
+    from lab.trace_file import TraceFileError  # noqa: PLC0415
+    from pki.errors import PkiError  # noqa: PLC0415
 
     settings = Settings(options.out, options.json, options.discovery)
     try:
         return asyncio.run(_until_signal(run(settings, Console(highlight=False))))
-    except DemoError as error:
+    except (DemoError, TraceFileError, PkiError) as error:
         return _bad_input(str(error))
     except OSError as error:
         return _bad_input(f"{error.filename or options.out}: {error.strerror or error}")

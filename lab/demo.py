@@ -24,13 +24,13 @@ from rich.console import Console
 from rich.text import Text
 
 from lab import loopback, wording
-from lab.model import CAR, CHARGER, MARKET, Process, Run
+from lab.model import CAR, CHARGER, MARKET, Run
 from lab.narration import LAB, MAKER, PROVIDER, Line, Narrator, session_story
 from lab.processes import ProcessError, Processes
 from lab.report import write_report
 from lab.runs import build
 from lab.table import ACTORS, COLOURS, as_json, installation_line, is_ascii, session_table
-from lab.trace_file import TraceFileError, merge, write_trace
+from lab.trace_file import merge, write_trace
 from pki.entropy import SystemEntropy
 from pki.hierarchy import Hierarchy
 
@@ -102,7 +102,8 @@ def command(name: str) -> str:
 async def run(settings: Settings, console: Console) -> int:
     """Run the demo and return its exit code: 0, or EXIT_PROCESS_FAILED after saying what failed.
 
-    Raises OSError where the run's folder cannot be written, DemoError where the commands are not installed.
+    Raises OSError or PkiError where the run's folder cannot be written, DemoError where the commands are not
+    installed or say nonsense, TraceFileError where a process wrote a garbled trace.
     """
     directory = new_run_directory(settings.out, datetime.now(UTC))
     narrator = Narrator(console, quiet=settings.json)
@@ -117,11 +118,11 @@ async def run(settings: Settings, console: Console) -> int:
     _point_latest(settings.out, directory)
     if settings.json:
         print(msgspec.json.encode(_as_json(demo, told, failure)).decode())
-    elif failure is None:
-        _show(demo, told, console)
-    else:
+    elif failure is not None:
         _show_failure(failure, demo, console)
-    return 0 if failure is None else EXIT_PROCESS_FAILED
+    elif told is not None:
+        _show(demo, told, console)
+    return 0 if failure is None and told is not None else EXIT_PROCESS_FAILED
 
 
 async def _perform(demo: Demo, processes: Processes) -> None:
@@ -253,11 +254,7 @@ def _last_session(demo: Demo) -> list[Line]:
 
 def _leave(demo: Demo) -> Run | None:
     """Merge the traces, write the report, and return what they tell; None when there is no trace at all."""
-    try:
-        trace = merge(demo.traces)
-    except TraceFileError as error:
-        demo.narrator.tell(LAB, f"The traces cannot be merged: {error}")
-        return None
+    trace = merge(demo.traces)
     if not trace.events:
         return None
     write_trace(demo.directory / "trace.jsonl", trace.events)
@@ -294,11 +291,11 @@ ARTEFACTS = (
 )
 
 
-def _show(demo: Demo, told: Run | None, console: Console) -> None:
+def _show(demo: Demo, told: Run, console: Console) -> None:
     """Print the table of the installing session, what ran, what is left, and what to try next."""
-    session = told.installing if told is not None else None
-    if told is None or session is None:
-        console.print("The processes left no trace.", style="red")
+    session = told.installing
+    if session is None:
+        console.print("The trace holds no session.", style="red")
         return
     console.print()
     console.print(session_table(session, width=console.width, ascii_only=is_ascii(console)))
@@ -323,19 +320,16 @@ def _show(demo: Demo, told: Run | None, console: Console) -> None:
 def machinery(told: Run) -> Text:
     """Return one line about the EXI engine and each process's peak memory."""
     engines = sorted({process.exi_engine for process in told.processes if process.exi_engine})
-    text = Text.assemble(
-        ("EXI engine ", "bright_black"), ", ".join(engines) or "unknown", ("   peak memory", "bright_black")
-    )
-    peaks: dict[str, Process] = {}
+    text = Text.assemble(("EXI engine ", "bright_black"), ", ".join(engines) or "unknown")
+    peaks: dict[str, int] = {}
     for process in told.processes:
-        if process.peak_rss_bytes is not None:
-            known = peaks.get(process.role)
-            if known is None or (known.peak_rss_bytes or 0) < process.peak_rss_bytes:
-                peaks[process.role] = process
+        peaks[process.role] = max(peaks.get(process.role, 0), process.peak_rss_bytes or 0)
+    if any(peaks.values()):
+        text.append("   peak memory", style="bright_black")
     for role in (CAR, CHARGER, MARKET):
-        if role in peaks:
+        if peaks.get(role):
             text.append(f"  {ACTORS[role]} ", style=COLOURS[role])
-            text.append(wording.memory(peaks[role].peak_rss_bytes))
+            text.append(wording.memory(peaks[role]))
     return text
 
 
@@ -355,7 +349,7 @@ def _show_failure(failure: ProcessError, demo: Demo, console: Console) -> None:
 def _as_json(demo: Demo, told: Run | None, failure: ProcessError | None) -> dict[str, Any]:
     files = ("trace.jsonl", "capture.pcapng", "capture-2.pcapng", "report.html")
     result: dict[str, Any] = {
-        "ok": failure is None,
+        "ok": failure is None and told is not None,
         "directory": str(demo.directory.resolve()),
         "discovery": demo.discovery,
         "artefacts": {

@@ -326,7 +326,7 @@ def _folded(items: list[_Placed | Heading], session: Session) -> Iterator[Row]:
             if isinstance(other, _Placed) and other.exchange is not None and other.exchange.number in numbers
         )
         inside = [other.row for other in items[index : last + 1] if isinstance(other, _Placed)]
-        yield Fold(f"{len(loop)} more rounds of {loop[0].name}", _loop_figures(loop, session), inside)
+        yield Fold(f"{len(loop):,} more rounds of {loop[0].name}", _loop_figures(loop, session), inside)
         index = last + 1
 
 
