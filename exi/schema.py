@@ -70,7 +70,8 @@ class Message(msgspec.StructMeta):
                 has_default = True
             elif has_default:
                 namespace[field] = msgspec.field(default_factory=Required(field))
-        tag = crc32(f"{namespace['__module__']}.{name}".encode())
+        # Thirty bits are one digit of a Python integer, and always four bytes of MessagePack.
+        tag = crc32(f"{namespace['__module__']}.{name}".encode()) >> 3 | 1 << 29
         return msgspec.StructMeta(name, bases, namespace, **config | {"kw_only": False, "tag": tag})
 
 

@@ -18,6 +18,8 @@ pub struct Encoder<'e, 'py> {
     py: Python<'py>,
     /// What was written.
     pub writer: Writer,
+    /// An object around this one could not be flattened, so this one probably cannot either.
+    tried: bool,
 }
 
 fn type_name(value: &Bound<'_, PyAny>) -> String {
@@ -37,7 +39,7 @@ fn is_empty(value: &Bound<'_, PyAny>) -> bool {
 impl<'e, 'py> Encoder<'e, 'py> {
     /// Start with an empty buffer, whose memory is reused.
     pub fn new(engine: &'e Engine, py: Python<'py>, buffer: Vec<u8>) -> Self {
-        Encoder { engine, py, writer: Writer::new(buffer) }
+        Encoder { engine, py, writer: Writer::new(buffer), tried: false }
     }
 
     /// The bytes.
@@ -183,6 +185,15 @@ impl<'e, 'py> Encoder<'e, 'py> {
         if self.flat(class, value, depth).is_some() {
             return Ok(());
         }
+        let tried = self.tried;
+        self.tried |= matches!(class.flat, Flatness::Always);
+        let outcome = self.walk(class, value, depth);
+        self.tried = tried;
+        outcome
+    }
+
+    fn walk(&mut self, class: &'e Class, value: &Bound<'py, PyAny>, depth: usize) -> Outcome<()> {
+        let tables = &self.engine.tables;
         let mut state = class.start;
         let mut count = 0;
         for &field in &class.order {
@@ -217,17 +228,38 @@ impl<'e, 'py> Encoder<'e, 'py> {
     #[inline]
     fn flat(&mut self, class: &'e Class, value: &Bound<'py, PyAny>, depth: usize) -> Option<()> {
         match &class.flat {
-            Flatness::Always if !class.fields.is_empty() => {}
-            Flatness::Of(names) => {
-                let mut held = value.clone();
-                for name in names {
-                    held = held.getattr(name).ok()?;
-                }
-                let class = self.engine.tables.classes.get(self.class_of(&held)?)?;
-                matches!(class.flat, Flatness::Always).then_some(())?;
+            Flatness::Always if self.tried => None,
+            Flatness::Always => {
+                self.tried = true;
+                let written = self.flatten(class, value, depth);
+                self.tried = false;
+                written
             }
-            _ => return None,
+            Flatness::Of(names) => {
+                if self.engine.looks_first() && !self.leads_to_flat(names, value) {
+                    return None;
+                }
+                let written = self.flatten(class, value, depth);
+                self.engine.look_first(written.is_none());
+                written
+            }
+            Flatness::Never => None,
         }
+    }
+
+    fn leads_to_flat(&self, names: &[Py<PyString>], value: &Bound<'py, PyAny>) -> bool {
+        let mut held = value.clone();
+        for name in names {
+            match held.getattr(name) {
+                Ok(inner) => held = inner,
+                Err(_) => return false,
+            }
+        }
+        let class = self.class_of(&held).and_then(|class| self.engine.tables.classes.get(class));
+        class.is_some_and(|class| matches!(class.flat, Flatness::Always))
+    }
+
+    fn flatten(&mut self, class: &'e Class, value: &Bound<'py, PyAny>, depth: usize) -> Option<()> {
         let flattened = self.engine.flatten(self.py, value)?;
         let mark = self.writer.mark();
         let written = Flat::new(&self.engine.tables, flattened.as_bytes(), &mut self.writer).class(class, depth);

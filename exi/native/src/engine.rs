@@ -1,6 +1,7 @@
 //! The engine of one message set, as Python sees it, and what both directions share.
 
-use std::sync::Mutex;
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -45,7 +46,12 @@ pub struct Engine {
     source: Py<PyAny>,
     values: PyOnceLock<Py<PyAny>>,
     flatten: Py<PyAny>,
-    buffer: Mutex<Vec<u8>>,
+    look_first: AtomicBool,
+}
+
+thread_local! {
+    /// The memory that the last message was written to.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 static ITEM: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -60,7 +66,7 @@ impl Engine {
             source: tables.clone().unbind(),
             values: PyOnceLock::new(),
             flatten: tables.py().import("msgspec.msgpack")?.getattr("Encoder")?.call0()?.getattr("encode")?.unbind(),
-            buffer: Mutex::new(Vec::with_capacity(1024)),
+            look_first: AtomicBool::new(false),
         })
     }
 
@@ -141,19 +147,25 @@ impl Engine {
         py: Python<'py>,
         work: impl FnOnce(&mut Encoder<'_, 'py>) -> Outcome<()>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        // Another thread may hold the buffer (free-threaded Python); then a new one does as well.
-        let buffer = self.buffer.try_lock().map(|mut held| std::mem::take(&mut *held)).unwrap_or_default();
-        let mut encoder = Encoder::new(self, py, buffer);
+        let mut encoder = Encoder::new(self, py, BUFFER.take());
         let outcome = work(&mut encoder);
         let bytes = encoder.finish();
         let result = match outcome {
             Ok(()) => Ok(PyBytes::new(py, &bytes)),
             Err(failure) => Err(raised(py, *failure)),
         };
-        if let Ok(mut held) = self.buffer.try_lock() {
-            *held = bytes;
-        }
+        BUFFER.set(bytes);
         result
+    }
+
+    /// Whether the last message of this kind could not be flattened, so that a look inside is worth its time.
+    pub fn looks_first(&self) -> bool {
+        self.look_first.load(Ordering::Relaxed)
+    }
+
+    /// Remember whether a message could be flattened.
+    pub fn look_first(&self, look: bool) {
+        self.look_first.store(look, Ordering::Relaxed);
     }
 
     /// What msgspec writes of a message; None where it cannot.

@@ -6,7 +6,7 @@
 //! unusual, and every error, is `None`: the walk in [`crate::encode`] then takes its place and knows what to say.
 
 use crate::plan::{Action, Run};
-use crate::tables::{Class, Datatype, Event, Kind, Mode, Representation, Tables};
+use crate::tables::{Class, Datatype, Event, Kind, Mode, Representation, Tables, first_octets};
 use crate::values::STRING_CODES;
 use crate::writer::Writer;
 
@@ -17,12 +17,9 @@ fn start_of_class(data: &[u8]) -> Option<(usize, u32, &[u8])> {
         [head, 0xce, a, b, c, d, rest @ ..] if head & 0xf0 == 0x90 => {
             Some((usize::from(head & 15), u32::from_be_bytes([*a, *b, *c, *d]), rest))
         }
-        // Many fields, or a tag that happens to be short.
+        // Many fields.
         [0xdc, a, b, 0xce, c, d, e, f, rest @ ..] => {
             Some((usize::from(u16::from_be_bytes([*a, *b])), u32::from_be_bytes([*c, *d, *e, *f]), rest))
-        }
-        [head, 0xcd, a, b, rest @ ..] if head & 0xf0 == 0x90 => {
-            Some((usize::from(head & 15), u32::from(u16::from_be_bytes([*a, *b])), rest))
         }
         _ => None,
     }
@@ -189,10 +186,17 @@ impl<'t, 'm, 'w> Flat<'t, 'm, 'w> {
         }
     }
 
+    #[inline]
     fn enumeration(&mut self, row: &Datatype) -> Option<u64> {
         let text = self.text()?;
+        let key = first_octets(text);
         let known = self.tables.enumeration(row.enumeration).ok()?;
-        known.by_length.get(text.len())?.iter().find(|(name, _)| **name == *text).map(|(_, code)| *code)
+        for (first, name, code) in known.by_length.get(text.len())? {
+            if *first == key && (text.len() <= 8 || **name == *text) {
+                return Some(*code);
+            }
+        }
+        None
     }
 
     #[inline(always)]

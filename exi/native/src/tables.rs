@@ -234,8 +234,8 @@ pub struct Enumeration {
     pub members: Vec<Py<PyAny>>,
     /// Codes by member, or whatever equals one.
     pub codes: Py<PyDict>,
-    /// Texts and codes by the length of the text, for those members that are strings.
-    pub by_length: Vec<Vec<(Box<[u8]>, u64)>>,
+    /// The members that are strings, by the length of the text: its first bytes as a number, all of it, the code.
+    pub by_length: Vec<Vec<(u64, Box<[u8]>, u64)>>,
     /// The name of the class.
     pub name: String,
 }
@@ -271,6 +271,15 @@ impl std::hash::Hasher for Addresses {
     }
     fn finish(&self) -> u64 {
         self.0 ^ self.0 >> 32
+    }
+}
+
+/// The first eight bytes of a text as a number; zeros stand for those that are not there.
+#[inline(always)]
+pub fn first_octets(text: &[u8]) -> u64 {
+    match text.first_chunk::<8>() {
+        Some(chunk) => u64::from_be_bytes(*chunk),
+        None => text.iter().fold(0, |number, octet| number << 8 | u64::from(*octet)),
     }
 }
 
@@ -899,7 +908,7 @@ fn read_enumerations(sequence: &Bound<'_, PyAny>) -> PyResult<Vec<Enumeration>> 
                     by_length.resize_with(text.len() + 1, Vec::new);
                 }
                 if let Some(same) = by_length.get_mut(text.len()) {
-                    same.push((text.into(), members.len() as u64));
+                    same.push((first_octets(text), text.into(), members.len() as u64));
                 }
             }
             members.push(member.unbind());

@@ -96,10 +96,7 @@ impl Writer {
 
     #[inline(never)]
     fn block(&mut self, data: &[u8]) {
-        while self.pending >= 8 {
-            self.pending -= 8;
-            self.bytes.push((self.accumulator >> self.pending) as u8);
-        }
+        self.flush();
         let shift = self.pending;
         if shift == 0 {
             self.bytes.extend_from_slice(data);
@@ -128,10 +125,18 @@ impl Writer {
     pub fn finish(mut self) -> Vec<u8> {
         let padding = self.pending.wrapping_neg() & 7;
         self.bits(0, padding);
-        while self.pending >= 8 {
-            self.pending -= 8;
-            self.bytes.push((self.accumulator >> self.pending) as u8);
-        }
+        self.flush();
         self.bytes
+    }
+
+    /// Move whole bytes from the accumulator to the buffer.
+    #[inline]
+    fn flush(&mut self) {
+        let whole = self.pending >> 3;
+        let rest = self.pending & 7;
+        // The pending bits at the top of a word.
+        let word = self.accumulator << 1 << (63 - self.pending);
+        self.bytes.extend_from_slice(word.to_be_bytes().get(..whole as usize).unwrap_or_default());
+        self.pending = rest;
     }
 }
