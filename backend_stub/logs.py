@@ -15,6 +15,8 @@ def configure(level: int) -> None:
     handler.addFilter(_add_trace_id)
     logging.captureWarnings(capture=True)  # cryptography warns of odd certificates: a log line, not raw text
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # Its start and end messages say nothing that the ready line and the exit code do not.
+    logging.getLogger("uvicorn").setLevel(max(level, logging.WARNING))
 
 
 class _OneLine(logging.Formatter):

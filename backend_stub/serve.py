@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import uvicorn
+from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import FastAPI
 
 import exi
@@ -22,8 +23,14 @@ from backend_stub.errors import AddressError
 from backend_stub.market import load_hierarchy, open_market
 from backend_stub.web.app import create_app
 from pki.entropy import SystemEntropy
+from v2g.messages import iso2
+from v2g.messages.xmldsig import X509IssuerSerial
 from v2g.net.clock import SystemClock
 from v2g.net.process import peak_rss_bytes
+from v2g.security.signature import (
+    sign_certificate_installation_req,
+    verify_certificate_installation_req,
+)
 from v2g.trace import JsonlSink, NullSink, Tracer
 
 _BACKLOG = 512
@@ -69,6 +76,7 @@ async def _serve(settings: Settings) -> None:
         stack.callback(database.close)
         tracer = Tracer("backend", sink, clock.now)
         market = await open_market(hierarchy, database, now=clock.now, entropy=SystemEntropy(), tracer=tracer)
+        _warm_up()
         app = create_app(market, tracer=tracer, monotonic=clock.monotonic)
         server = _Server(_config(app), _Ready(settings, _url(listener), tracer))
         await server.serve(sockets=[listener])
@@ -91,6 +99,22 @@ def _config(app: FastAPI) -> uvicorn.Config:
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_DRAIN_S,
     )
+
+
+def _warm_up() -> None:
+    """Do once what every request needs of the codec: its tables, made now, cost the first car no time."""
+    key = SystemEntropy().ec_key(ec.SECP256R1())
+    root = X509IssuerSerial(x509_issuer_name="CN=none", x509_serial_number=1)
+    body = iso2.CertificateInstallationReq(
+        id="id1",
+        oem_provisioning_cert=bytes(1),
+        list_of_root_certificate_ids=iso2.ListOfRootCertificateIDs(root_certificate_id=[root]),
+    )
+    signature = sign_certificate_installation_req(body, key)
+    header = iso2.MessageHeader(session_id=bytes(8), signature=signature)
+    message = iso2.V2G_Message(header=header, body=iso2.Body(body_element=body))
+    exi.decode(exi.encode(message, iso2.SCHEMA), iso2.SCHEMA)
+    verify_certificate_installation_req(signature, body, key.public_key())
 
 
 class _Ready:
