@@ -301,16 +301,15 @@ class _Maker:
             kinds.append(-1 if abstract else kind)
         table = self.source.constant("G", tuple(kinds))
         self.source.add(f"{variable}, p = decode[{table}[k - {place.base}]](data, p)")
-        return layout.after(first)[0]
+        return layout.after(first)
 
     def _list(
         self, layout: Layout, place: Place, variable: str, possible: set[int], mine: set[int]
     ) -> set[int]:
         if len(place.members) != 1:
             raise Unplannable
-        member = place.members[0]
-        within, full, maximum = layout.after(member)
-        number = place.base
+        member, number = place.members[0], place.base
+        minimum, maximum, below, within, full = layout.counter(member)
         self.to_position()
         self.source.add(f"{variable} = []")
         if possible == mine:
@@ -318,23 +317,25 @@ class _Maker:
         elif number not in possible:
             return possible
         item = self.source.name("v")
+        following = set(possible)
         with self.source.block(f"while k == {number}:"):
             self.source.add("if p > len(data) << 3: raise Slow")
             self._member(member, layout, item)
-            self.flush()
+            self.to_position()
             self.source.add(f"{variable}.append({item})")
-            following = possible - mine
-            if maximum is None or full is None:
-                following |= self._follow(layout, within)
-                self.to_position()
-            else:
-                self.to_position()
-                with self.source.block(f"if len({variable}) != {maximum}:"):
+            branches = [(f"if len({variable}) < {minimum}:", below)] if minimum > 1 else []
+            branches += [(f"if len({variable}) == {maximum}:", full)] if maximum >= 0 else []
+            for number_of_branch, (head, state) in enumerate(branches):
+                with self.source.block("el" * bool(number_of_branch) + head):
+                    following |= self._follow(layout, state)
+                    self.to_position()
+            if branches:
+                with self.source.block("else:"):
                     following |= self._follow(layout, within)
                     self.to_position()
-                with self.source.block("else:"):
-                    following |= self._follow(layout, full)
-                    self.to_position()
+            else:
+                following |= self._follow(layout, within)
+                self.to_position()
         return following - mine
 
     # Members
@@ -349,7 +350,7 @@ class _Maker:
             self._element(member.subject, variable)
         else:
             raise Unplannable
-        return layout.after(member)[0]
+        return layout.after(member)
 
     def _element(self, element: int, variable: str) -> None:
         _, _, kind, abstract = self.walker.elements[element]

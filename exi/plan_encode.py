@@ -139,7 +139,7 @@ class _Maker:
         member = place.members[0]
         self._code(layout, states, place.base)
         self._member(member, held)
-        return layout.after(member)[0]
+        return layout.after(member)
 
     def _optional(self, layout: Layout, place: Place, held: str, states: set[int]) -> set[int]:
         if not place.members:
@@ -176,31 +176,35 @@ class _Maker:
             self.source.add(f"c, m = {self._table(codes)}[s]")
             self.append("c + o")
         self._call("encode[k]", item)
-        return layout.after(first)[0]
+        return layout.after(first)
 
     def _list(self, layout: Layout, place: Place, held: str, states: set[int]) -> set[int]:
         if len(place.members) != 1:
             raise Unplannable
         member = place.members[0]
-        within, full, maximum = layout.after(member)
+        minimum, maximum, below, within, full = layout.counter(member)
         required = all(layout.numbers(state) == (place.base,) for state in states)
         items, item, count = self.source.name("v"), self.source.name("v"), self.source.name("n")
         self.flush()
         self.source.add(f"{items} = {held}", f"if {items}.__class__ is not list: raise Slow")
         self.source.add(f"{count} = len({items})")
-        bounds = [f"{count} > {maximum}"] if maximum is not None else []
+        bounds = [f"{count} > {maximum}"] if maximum >= 0 else []
         bounds += [f"not {count}"] if required else []
+        bounds += [f"0 < {count} < {minimum}"] if minimum > 1 else []
         if bounds:
             self.source.add(f"if {' or '.join(bounds)}: raise Slow")
         if len(states) == 1:
             self.source.add(f"s = {next(iter(states))}")
-        with self.source.block(f"for {item} in {items}:"):
-            self._code(layout, states | {within}, place.base)
+        head, inner = f"for {item} in {items}:", states | {within}
+        if minimum > 1:
+            head, inner = f"for i, {item} in enumerate({items}, 1):", inner | {below}
+        with self.source.block(head):
+            self._code(layout, inner, place.base)
             self._member(member, item)
             self.flush()
-            self.source.add(f"s = {within}")
+            self.source.add(f"s = {below} if i < {minimum} else {within}" if minimum > 1 else f"s = {within}")
         following = {within} if required else states | {within}
-        if full is not None:
+        if maximum >= 0:
             self.source.add(f"if {count} == {maximum}: s = {full}")
             following |= {full}
         return following

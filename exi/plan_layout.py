@@ -83,14 +83,16 @@ class Layout:
         numbers = self.numbers(state)
         return numbers.index(number) if number in numbers else None
 
-    def after(self, member: Member) -> tuple[int, int | None, int | None]:
-        """Return the state after a member; for a counted one the state within, the full one and the maximum."""
+    def after(self, member: Member) -> int:
+        """Return the state after a member that is not counted, or after any but the last counted ones."""
+        return member.next if member.next >= NO_STATE else self.counter(member)[3]
+
+    def counter(self, member: Member) -> tuple[int, int, int, int, int]:
+        """Return minimum, maximum (-1: none), and the states below, within and full of a list's member."""
         if member.next >= NO_STATE:
-            return member.next, None, None
-        minimum, maximum, _, within, full = self.walker.counters[-2 - member.next]
-        if minimum > 1:
-            raise Unplannable
-        return (within, None, None) if maximum < 0 else (within, full, maximum)
+            return 0, -1, NO_STATE, member.next, NO_STATE
+        minimum, maximum, below, within, full = self.walker.counters[-2 - member.next]
+        return minimum, maximum, below, within, full
 
     def inlinable(self) -> bool:
         """Tell whether the type is small enough to be written into its parent's plan."""

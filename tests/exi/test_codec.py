@@ -1,0 +1,102 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import exi
+from exi.codec import decode_item, schema_of
+from exi.registry import message_sets
+from exi.schema import Item, MessageSet
+from tests.exi.strategies import documents, fragments
+from v2g.messages import appprotocol, iso2, xmldsig
+
+SETS = list(message_sets().values())
+
+SESSION_SETUP = iso2.V2G_Message(
+    header=iso2.MessageHeader(session_id=bytes(8)),
+    body=iso2.Body(body_element=iso2.SessionSetupReq(evcc_id=bytes.fromhex("3f0a71c25bd4"))),
+)
+
+
+@settings(deadline=None)
+@given(st.data())
+@pytest.mark.parametrize("schema", SETS, ids=lambda schema: schema.name)
+def test_decoding_undoes_encoding_of_any_document(schema: MessageSet, data: st.DataObject) -> None:
+    message = data.draw(documents(schema))
+    assert exi.decode(exi.encode(message, schema), schema) == message
+
+
+@settings(deadline=None)
+@given(st.data())
+@pytest.mark.parametrize("schema", SETS, ids=lambda schema: schema.name)
+def test_decoding_undoes_encoding_of_any_fragment(schema: MessageSet, data: st.DataObject) -> None:
+    item = data.draw(fragments(schema))
+    assert decode_item(exi.encode_fragment(item, schema), schema) == item
+
+
+def test_the_message_set_is_found_by_the_root_class() -> None:
+    assert exi.encode(SESSION_SETUP) == exi.encode(SESSION_SETUP, iso2.SCHEMA)
+    assert schema_of(appprotocol.SupportedAppProtocolReq) is appprotocol.SCHEMA
+    assert schema_of(xmldsig.SignedInfo) is xmldsig.SCHEMA
+
+
+def test_each_root_class_finds_the_set_of_its_own_namespace() -> None:
+    for schema in SETS:
+        for module in schema.modules:
+            if schema.namespace != module.NAMESPACE:
+                continue
+            for element in module.ELEMENTS:
+                if isinstance(element.type, type) and element.type.__module__ == module.__name__:
+                    assert schema_of(element.type) is schema
+
+
+def test_a_class_of_no_set_is_refused() -> None:
+    with pytest.raises(exi.ExiError, match="Item belongs to no message set"):
+        exi.encode(Item("a", "", None))  # type: ignore[arg-type]
+
+
+def test_a_fragment_is_named_by_its_element_or_found_by_its_class() -> None:
+    chain = iso2.CertificateChain(id="id1", certificate=b"\1\2\3")
+    named = exi.encode_fragment(chain, iso2.SCHEMA, "ContractSignatureCertChain")
+    other = exi.encode_fragment(chain, iso2.SCHEMA, "SAProvisioningCertificateChain")
+    assert named != other
+    assert exi.decode_fragment(named, iso2.SCHEMA) == chain == exi.decode_fragment(other, iso2.SCHEMA)
+    assert exi.encode_fragment(chain, iso2.SCHEMA) == named, "the first element of that class"
+    assert decode_item(other, iso2.SCHEMA).name == "SAProvisioningCertificateChain"
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "reason"),
+    [
+        (iso2.SessionSetupReq(evcc_id=b"1"), "NoSuchElement", "iso2 has no element NoSuchElement"),
+        (
+            iso2.SessionSetupReq(evcc_id=b"1"),
+            "eMAID",
+            "iso2 has no element eMAID of the type SessionSetupReq",
+        ),
+        (iso2.BodyBase(), None, "iso2 has no element of the type BodyBase"),
+        (b"123456", None, "iso2 has no element of the type bytes"),
+    ],
+)
+def test_a_fragment_without_element_is_refused(value: object, name: str | None, reason: str) -> None:
+    with pytest.raises(exi.ExiError) as caught:
+        exi.encode_fragment(value, iso2.SCHEMA, name)
+    assert caught.value.reason == reason
+
+
+def test_published_emaid_fragment() -> None:
+    """The digest of this fragment is published; eMAID is the one element with two declared types."""
+    emaid = iso2.EMAID(id="id4", value="DE1ABCD2EF357A")
+    data = exi.encode_fragment(emaid, iso2.SCHEMA)
+    assert data[:7].hex() == "80ec0202b4b21a"
+    assert exi.decode_fragment(data, iso2.SCHEMA) == emaid
+    plain = exi.encode_fragment("DE1ABCD2EF357A", iso2.SCHEMA, "eMAID")
+    assert exi.decode_fragment(plain, iso2.SCHEMA) == "DE1ABCD2EF357A"
+
+
+def test_bytearray_and_memoryview_are_data_too() -> None:
+    data = exi.encode(SESSION_SETUP)
+    assert exi.decode(bytearray(data), iso2.SCHEMA) == SESSION_SETUP  # type: ignore[arg-type]
+
+
+def test_engine_name() -> None:
+    assert exi.engine_name() in {"python", "native"}
