@@ -1,0 +1,76 @@
+"""What encoding and decoding a message costs, from and to Python objects: ``python -m benchmarks.codec``."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import NamedTuple
+
+import exi
+from v2g.messages import iso2
+
+VECTORS = Path(__file__).parent.parent / "tests" / "vectors" / "exi_iso2.jsonl"
+
+MESSAGES = {
+    "SessionSetupReq": "iso2_session_setup_req",
+    "ChargingStatusRes": "iso2_charging_status_res",
+    "CurrentDemandReq": "iso2_current_demand_req",
+    "CertificateInstallationReq, signed": "iso2_certificate_installation_req",
+    "CertificateInstallationRes, signed": "iso2_certificate_installation_res",
+}
+
+ROUNDS = 25
+SECONDS_PER_ROUND = 0.01
+
+
+class Row(NamedTuple):
+    """Median times of one message in microseconds."""
+
+    message: str
+    size: int
+    encode_us: float
+    decode_us: float
+
+
+def run() -> list[Row]:
+    """Measure every message with the engine that is installed."""
+    vectors = {}
+    for line in VECTORS.read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        vectors[record["name"]] = bytes.fromhex(record["exi_hex"])
+    rows = []
+    for message, name in MESSAGES.items():
+        data = vectors[name]
+        value = exi.decode(data, iso2.SCHEMA)
+        encode_us = _median_us(lambda value=value: exi.encode(value, iso2.SCHEMA))  # type: ignore[misc]
+        decode_us = _median_us(lambda data=data: exi.decode(data, iso2.SCHEMA))  # type: ignore[misc]
+        rows.append(Row(message, len(data), encode_us, decode_us))
+    return rows
+
+
+def _median_us(action: Callable[[], object]) -> float:
+    """Return the median over some rounds of calls, long enough each for the clock not to matter."""
+    for _ in range(50):
+        action()
+    start = perf_counter()
+    action()
+    calls = max(1, int(SECONDS_PER_ROUND / (perf_counter() - start)))
+    rounds = []
+    for _ in range(ROUNDS):
+        start = perf_counter()
+        for _ in range(calls):
+            action()
+        rounds.append((perf_counter() - start) / calls * 1e6)
+    return median(rounds)
+
+
+def report(rows: list[Row]) -> str:
+    """Return the rows as a table."""
+    lines = [f"{'median µs, engine: ' + exi.engine_name():36}{'bytes':>7}{'encode':>9}{'decode':>9}"]
+    lines += (f"{row.message:36}{row.size:7}{row.encode_us:9.1f}{row.decode_us:9.1f}" for row in rows)
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(report(run()))
