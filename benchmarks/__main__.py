@@ -1,8 +1,8 @@
 """All figures: ``python -m benchmarks [--json] [NAME ...]``.
 
 Each benchmark is a module here and runs in a process of its own, so that none measures what another left
-in memory. With ``--json`` those that print JSON are put together under their names; of the others the lines
-are kept.
+in memory. With ``--json`` their results are put together under their names: the rows of a module's ``run()``
+where it has one, else the JSON or the lines that it prints.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -56,7 +57,10 @@ def machine() -> str:
 
 
 def as_data(name: str) -> tuple[int, Any]:
-    """Run one benchmark and return its exit code and what it printed."""
+    """Run one benchmark and return its exit code and its results as plain data."""
+    run = getattr(import_module(f"benchmarks.{name}"), "run", None)
+    if run is not None:
+        return 0, [row._asdict() for row in run()]
     done = subprocess.run(command(name, "--json"), stdout=subprocess.PIPE, text=True, check=False)
     try:
         return done.returncode, json.loads(done.stdout)
