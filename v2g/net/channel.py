@@ -37,7 +37,7 @@ class Received:
     """A message from the peer.
 
     ``arrived_at`` is the monotonic time of its last byte, ``codec_s`` what decoding took, ``elapsed_s`` the
-    time since our last message was written (None before that). ``payload`` is its EXI.
+    time since we began to write our last message (None before that). ``payload`` is its EXI.
     """
 
     message: XsdType
@@ -84,7 +84,7 @@ class MessageChannel:
         """When the last byte of the last message arrived (monotonic)."""
         self.written_at: float | None = None
         """When our last message was written (monotonic)."""
-        self._asking_at: float | None = None
+        self._writing_at: float | None = None
         self._clock = clock
         self._initiator = initiator
         self._connection = connection or V2GConnection()
@@ -117,12 +117,13 @@ class MessageChannel:
         started = self._clock.monotonic()
         encoded = self._connection.encode(message, schema, payload_type, payload=payload)
         codec_s = self._clock.monotonic() - started
-        # On a busy machine the peer may have answered before we run again: waiting begins with the writing.
-        self._asking_at = self._clock.monotonic()
+        # On a busy machine the peer may have read, even answered, before we run again: what we needed ends,
+        # and what we wait for begins, with the writing.
+        self._writing_at = self._clock.monotonic()
         async with self._bounded(deadline):
             await self._write(encoded.frame)
         self.written_at = self._clock.monotonic()
-        measured = None if self._initiator or self.arrived_at is None else self.written_at - self.arrived_at
+        measured = None if self._initiator or self.arrived_at is None else self._writing_at - self.arrived_at
         name = message_name(message)
         self._trace(
             "message.sent", name, message, encoded.payload_type, encoded.payload, codec_s, measured, limit
@@ -167,7 +168,7 @@ class MessageChannel:
             )
             raise
         codec_s = self._clock.monotonic() - started
-        elapsed_s = None if self._asking_at is None else max(0.0, event.arrived_at - self._asking_at)
+        elapsed_s = None if self._writing_at is None else max(0.0, event.arrived_at - self._writing_at)
         name = message_name(message)
         limit = Limit(deadline.name, deadline.limit_s, "") if deadline is not None else None
         measured = elapsed_s if self._initiator else None
