@@ -34,7 +34,6 @@ from v2g.messages import appprotocol, iso2
 from v2g.messages.appprotocol import AppProtocol
 from v2g.net.channel import MessageChannel
 from v2g.net.clock import Clock
-from v2g.net.interfaces import choose_interface
 from v2g.net.network import Network
 from v2g.net.sdp import discover
 from v2g.net.stream import Stream
@@ -163,8 +162,7 @@ async def _find(visit: Visit, report: Report, setup: Deadline) -> tuple[Endpoint
     asked = visit.config.tls
     if visit.config.connect is not None:
         return visit.config.connect, asked
-    name = visit.config.interface
-    interface = choose_interface().name if name == "auto" else name
+    interface = visit.network.interface(visit.config.interface).name
     started = visit.clock.monotonic()
     async with _setup_timer(visit, setup, "SDPResponse"):
         response = await discover(

@@ -26,6 +26,7 @@ from v2g.messages import appprotocol, iso2, xmldsig
 from v2g.net.clock import Clock, SystemClock
 from v2g.net.keylog import KeyLog
 from v2g.net.network import Network, TcpNetwork
+from v2g.net.process import peak_rss_bytes
 from v2g.net.tls import ClientTls
 from v2g.trace import FanOut, JsonlSink, NullSink, Sink, Tracer
 
@@ -183,16 +184,6 @@ def sentence(report: Report) -> str:
         f"charged {report.energy_wh:.1f} Wh to {report.soc_percent:.1f} %{contract}: {report.messages} messages"
         f" in {report.durations.session_s or 0:.3f} s{stopped}"
     )
-
-
-def peak_rss_bytes() -> int | None:
-    """Return the most memory that this process has held, where the system says so."""
-    if sys.platform == "win32":
-        return None
-    import resource  # noqa: PLC0415 - exists on POSIX only
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _print(line: str) -> None:

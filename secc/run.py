@@ -4,9 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
-import resource
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +29,7 @@ from v2g.net.clock import SystemClock
 from v2g.net.interfaces import Interface, choose_interface
 from v2g.net.keylog import KeyLog
 from v2g.net.network import TcpNetwork
+from v2g.net.process import peak_rss_bytes
 from v2g.net.tls import ServerTls
 from v2g.sdp import Security
 from v2g.timing import Deadline
@@ -71,12 +70,7 @@ async def _main(config: Config, source: str, files: contextlib.ExitStack, *, as_
         code = error.exit_code
         raise
     finally:
-        tracer.event("process.ended", exit_code=code, peak_rss_bytes=_peak_rss_bytes())
-
-
-def _peak_rss_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, the others kilobytes
+        tracer.event("process.ended", exit_code=code, peak_rss_bytes=peak_rss_bytes())
 
 
 async def _serve(

@@ -30,6 +30,6 @@ def test_the_parent_does_not_count() -> None:
 
 
 def test_elsewhere(tmp_path: Path) -> None:
-    assert peak_rss_bytes(tmp_path / "nothing") > MIB
+    assert (peak_rss_bytes(tmp_path / "nothing") or 0) > MIB
     (tmp_path / "odd").write_text("VmPeak: lots\n")
-    assert peak_rss_bytes(tmp_path / "odd") > MIB
+    assert (peak_rss_bytes(tmp_path / "odd") or 0) > MIB
