@@ -151,7 +151,7 @@ def _headline(run: Run) -> tuple[str, str, bool]:
         energy = f" Then it charged {wording.energy(session.energy_wh)} with it." if session.energy_wh else ""
         return (
             f"The car got its contract in {wording.duration(exchange.elapsed_s)}.",
-            f"It may take {wording.limit(exchange.limit_s)}; {wording.share(left)} of that was left.{energy}",
+            f"It may take {wording.limit(exchange.limit_s)}; {left * 100:.1f} % of that was left.{energy}",
             False,
         )
     if session.emaid:
