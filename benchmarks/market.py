@@ -82,8 +82,8 @@ async def _measure(url: str) -> None:
 
 
 def _peak_mib(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status")
-    return peak_rss_bytes(status) / 2**20 if status.exists() else float("nan")
+    peak = peak_rss_bytes(Path(f"/proc/{pid}/status"))
+    return peak / 2**20 if peak is not None else float("nan")
 
 
 def main() -> None:
