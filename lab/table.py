@@ -166,7 +166,7 @@ def session_table(session: Session, *, width: int = 100, ascii_only: bool = Fals
     table.add_column(f"bytes {arrow_in}", justify="right", no_wrap=True)
     table.add_column("ms", justify="right", no_wrap=True)
     table.add_column("deadline", justify="right", no_wrap=True)
-    table.add_column("used", no_wrap=True)
+    table.add_column("used (log)", no_wrap=True)
     table.add_column("", justify="right", no_wrap=True)
     for row in rows(session.exchanges):
         table.add_row(*_cells(row, bar_cells, ascii_only=ascii_only))
