@@ -45,6 +45,10 @@ class BitReader:
         start = self.position
         if count * 8 > self.size - start:
             raise ExiError(f"a string of {count} characters is longer than the data", "", start)
+        octets = self.octets(count)
+        if octets.isascii():
+            return octets.decode("ascii")
+        self.position = start
         characters: list[str] = []
         for _ in range(count):
             at = self.position

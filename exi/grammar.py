@@ -63,7 +63,7 @@ class Mode(IntEnum):
     CONTENT = 3
 
 
-class Name(msgspec.Struct, frozen=True):
+class Name(msgspec.Struct, frozen=True, gc=False):
     """A qualified name; sorts as EXI sorts: by local name, then URI."""
 
     local: str
@@ -74,7 +74,7 @@ class Name(msgspec.Struct, frozen=True):
         return (self.local, self.uri)
 
 
-class Declaration(msgspec.Struct, frozen=True):
+class Declaration(msgspec.Struct, frozen=True, gc=False):
     """An element with its type; two uses of one name and type are the same declaration."""
 
     name: Name
@@ -82,7 +82,7 @@ class Declaration(msgspec.Struct, frozen=True):
     abstract: bool = False
 
 
-class AttributeUse(msgspec.Struct, frozen=True):
+class AttributeUse(msgspec.Struct, frozen=True, gc=False):
     """An attribute of a type."""
 
     name: Name
@@ -90,7 +90,7 @@ class AttributeUse(msgspec.Struct, frozen=True):
     optional: bool
 
 
-class Field(msgspec.Struct, frozen=True):
+class Field(msgspec.Struct, frozen=True, gc=False):
     """One field of a message class: ``attribute`` is its Python name, ``marker`` its schema statement."""
 
     attribute: str
@@ -493,22 +493,28 @@ class _TypeBuilder:
     def _fill(
         self, state: State, leaves: list[_Leaf], after: dict[_Leaf, State | Counter], *, final: bool
     ) -> None:
-        ordered = sorted(leaves, key=lambda leaf: leaf.index)
+        productions = state.productions
+        ordered = sorted(leaves, key=lambda leaf: leaf.index) if len(leaves) > 1 else leaves
         for leaf in ordered:
+            following = after[leaf]
             for declaration in leaf.declarations:
-                state.productions.append(Production(Event.START, declaration, leaf.field, after[leaf]))
+                productions.append(Production(Event.START, declaration, leaf.field, following))
         for leaf in ordered:
             if leaf.wildcard is not None:
-                state.productions.append(Production(Event.START_ANY, leaf.wildcard, leaf.field, after[leaf]))
-        names = [production.subject for production in state.productions]
-        if len({subject.name if isinstance(subject, Declaration) else subject for subject in names}) < len(
-            names
-        ):
-            raise SchemaError(f"{self.cls.__qualname__}: two particles compete for one element")
+                productions.append(Production(Event.START_ANY, leaf.wildcard, leaf.field, after[leaf]))
+        if len(leaves) > 1:
+            self._check_rivals(productions)
         if final:
-            state.productions.append(Production(Event.END, None, -1, None))
+            productions.append(Production(Event.END, None, -1, None))
         if self.mixed:
-            state.productions.append(Production(Event.TEXT, STRING, self._content_field(), state))
+            productions.append(Production(Event.TEXT, STRING, self._content_field(), state))
+
+    def _check_rivals(self, productions: list[Production]) -> None:
+        """Refuse what the schema's rule of unique particle attribution forbids."""
+        subjects = [production.subject for production in productions]
+        names = {subject.name if isinstance(subject, Declaration) else subject for subject in subjects}
+        if len(names) < len(subjects):
+            raise SchemaError(f"{self.cls.__qualname__}: two particles compete for one element")
 
     def _content_field(self) -> int:
         return next(index for index, field in enumerate(self.fields) if field.mode is Mode.CONTENT)

@@ -13,11 +13,11 @@ from typing import Final
 
 from exi.bits import MAX_INTEGER_GROUPS
 from exi.grammar import Mode
-from exi.plan_layout import Layout, Member, Place, Unplannable
+from exi.plan_layout import Layout, Layouts, Member, Place, Unplannable
 from exi.plan_source import Source
 from exi.tables import DATATYPE, HAS_MAXIMUM, HAS_MINIMUM, Representation
 from exi.values import STRING_CODES
-from exi.walk import EV_ATTRIBUTE, EV_START, EV_TEXT, Walker
+from exi.walk import EV_ATTRIBUTE, EV_START, EV_TEXT
 
 WINDOW_BYTES: Final = 56
 """Size of a window: wide enough for most of a message without binaries, narrow enough to shift quickly."""
@@ -89,24 +89,25 @@ RUNTIME: Final = {
 }
 
 
-def decode_source(walker: Walker, kind: int) -> Source:
+def decode_source(layouts: Layouts, kind: int) -> Source:
     """Return the body of a type's plan. Raises Unplannable."""
-    maker = _Maker(walker)
-    maker.type(Layout(walker, kind), "value")
+    maker = _Maker(layouts)
+    maker.type(layouts[kind], "value")
     maker.to_position()
     maker.source.add("return value, p")
     return maker.source
 
 
 class _Maker:
-    def __init__(self, walker: Walker) -> None:
-        self.walker = walker
+    def __init__(self, layouts: Layouts) -> None:
+        self.layouts = layouts
+        self.walker = layouts.walker
         self.source = Source()
         self.run: list[tuple[int, str]] = []
         """Widths and, for what is not constant zero, a template that takes the field out of the run."""
         self.windowed = False
         self.budget = 0
-        rows = walker.tables.datatypes
+        rows = self.walker.tables.datatypes
         self.datatypes = [rows[start : start + DATATYPE] for start in range(0, len(rows), DATATYPE)]
 
     # Windows and runs
@@ -280,7 +281,7 @@ class _Maker:
         if event == EV_START:
             kind = self.walker.elements[subject][2]
             if kind >= 0:
-                return len(place.members) > 1 or not Layout(self.walker, kind).inlinable()
+                return len(place.members) > 1 or not self.layouts[kind].inlinable()
             subject = -1 - kind
         elif event == EV_ATTRIBUTE:
             subject = self.walker.attributes[subject][2]
@@ -361,7 +362,7 @@ class _Maker:
             self.value(-1 - kind, variable)
             self.zero()
             return
-        layout = Layout(self.walker, kind)
+        layout = self.layouts[kind]
         if layout.inlinable() and len(self.source.lines) < _MOST_LINES:
             before = (len(self.source.lines), list(self.run), self.windowed, self.budget)
             try:

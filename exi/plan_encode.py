@@ -13,11 +13,11 @@ from typing import Final
 
 from exi.grammar import Mode
 from exi.plan_decode import Slow
-from exi.plan_layout import Layout, Member, Place, Unplannable
+from exi.plan_layout import Layout, Layouts, Member, Place, Unplannable
 from exi.plan_source import Source
 from exi.tables import DATATYPE, HAS_MAXIMUM, HAS_MINIMUM, Representation
 from exi.values import MAX_INTEGER_BITS, STRING_CODES
-from exi.walk import EV_ATTRIBUTE, EV_START, EV_TEXT, Walker
+from exi.walk import EV_ATTRIBUTE, EV_START, EV_TEXT
 
 _MOST_LINES: Final = 400
 
@@ -40,23 +40,24 @@ def slow() -> int:
 RUNTIME: Final = {"Slow": Slow, "slow": slow, "groups": groups, "number": int.from_bytes}
 
 
-def encode_source(walker: Walker, kind: int) -> Source:
+def encode_source(layouts: Layouts, kind: int) -> Source:
     """Return the body of a type's plan. Raises Unplannable."""
-    maker = _Maker(walker)
-    maker.type(Layout(walker, kind), "value")
+    maker = _Maker(layouts)
+    maker.type(layouts[kind], "value")
     maker.flush()
     maker.source.add("return a")
     return maker.source
 
 
 class _Maker:
-    def __init__(self, walker: Walker) -> None:
-        self.walker = walker
+    def __init__(self, layouts: Layouts) -> None:
+        self.layouts = layouts
+        self.walker = layouts.walker
         self.source = Source()
         self.run: list[tuple[int, str]] = []
         """Widths and expressions of what is to be appended to ``a``; an empty expression is zero."""
         self.started = False
-        rows = walker.tables.datatypes
+        rows = self.walker.tables.datatypes
         self.datatypes = [rows[start : start + DATATYPE] for start in range(0, len(rows), DATATYPE)]
 
     # Runs
@@ -230,7 +231,7 @@ class _Maker:
             self.value(-1 - kind, held, empty=False)
             self.put(1)
             return
-        layout = Layout(self.walker, kind)
+        layout = self.layouts[kind]
         item = self._variable(held)
         cls = self.source.constant("C", layout.cls)
         self.source.add(f"if {item}.__class__ is not {cls}: raise Slow")

@@ -99,6 +99,21 @@ class Layout:
         return len(self.places) <= MAX_INLINE_PLACES and all(place.mode != Mode.LIST for place in self.places)
 
 
+class Layouts:
+    """The layouts of a message set's types, each made once."""
+
+    def __init__(self, walker: Walker) -> None:
+        self.walker = walker
+        self._layouts: dict[int, Layout] = {}
+
+    def __getitem__(self, kind: int) -> Layout:
+        """Return the layout of a type."""
+        layout = self._layouts.get(kind)
+        if layout is None:
+            layout = self._layouts[kind] = Layout(self.walker, kind)
+        return layout
+
+
 def _reachable(walker: Walker, start: int) -> list[int]:
     found = [start]
     for state in found:

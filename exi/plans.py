@@ -19,12 +19,12 @@ from exi.plan_decode import RUNTIME as DECODE_RUNTIME
 from exi.plan_decode import Slow, decode_source
 from exi.plan_encode import RUNTIME as ENCODE_RUNTIME
 from exi.plan_encode import encode_source
-from exi.plan_layout import Unplannable
+from exi.plan_layout import Layouts, Unplannable
 from exi.plan_source import Source
 from exi.schema import XsdType
 from exi.walk import MAX_DEPTH
 
-WARM_UP: Final = 8
+WARM_UP: Final = 12
 
 DecodePlan = Callable[[bytes, int], tuple[Any, int]]
 EncodePlan = Callable[[XsdType], int]
@@ -40,6 +40,7 @@ class DecodePlans(list[DecodePlan]):
         super().__init__(self._walk(kind) for kind in range(len(decoder.types)))
         self.append(_refuse)  # index -1: abstract elements
         self.decoder = decoder
+        self._layouts = Layouts(decoder)
         self.warm_up = warm_up
 
     def _walk(self, kind: int) -> DecodePlan:
@@ -59,7 +60,7 @@ class DecodePlans(list[DecodePlan]):
     def make(self, kind: int) -> bool:
         """Make a type's plan; tell whether it has one."""
         try:
-            source = decode_source(self.decoder, kind)
+            source = decode_source(self._layouts, kind)
         except Unplannable:
             return False
         self[kind] = _compile(source, "data, p", DECODE_RUNTIME | {"decode": self})
@@ -72,6 +73,7 @@ class EncodePlans(list[EncodePlan]):
     def __init__(self, encoder: Encoder, warm_up: int = WARM_UP) -> None:
         super().__init__(self._walk(kind) for kind in range(len(encoder.types)))
         self.encoder = encoder
+        self._layouts = Layouts(encoder)
         self.warm_up = warm_up
 
     def _walk(self, kind: int) -> EncodePlan:
@@ -92,7 +94,7 @@ class EncodePlans(list[EncodePlan]):
     def make(self, kind: int) -> bool:
         """Make a type's plan; tell whether it has one."""
         try:
-            source = encode_source(self.encoder, kind)
+            source = encode_source(self._layouts, kind)
         except Unplannable:
             return False
         self[kind] = _compile(source, "value", ENCODE_RUNTIME | {"encode": self})

@@ -84,7 +84,7 @@ class Kind(Enum):
     BINARY = "binary"
 
 
-class Datatype(msgspec.Struct, frozen=True):
+class Datatype(msgspec.Struct, frozen=True, gc=False):
     """A simple type: its representation and the facets that bound its values.
 
     ``minimum`` and ``maximum`` bound integers (None: unbounded). ``min_length`` and ``max_length``
@@ -143,7 +143,7 @@ BASE64 = Datatype(Kind.BINARY, "base64Binary")
 HEX = Datatype(Kind.BINARY, "hexBinary")
 
 
-class Element(msgspec.Struct, frozen=True):
+class Element(msgspec.Struct, frozen=True, gc=False):
     """A child element.
 
     ``name`` is the wire name. ``datatype`` is given for integers, strings and binaries; for a complex
@@ -161,7 +161,7 @@ class Element(msgspec.Struct, frozen=True):
     choice: str | None = None
 
 
-class Attribute(msgspec.Struct, frozen=True):
+class Attribute(msgspec.Struct, frozen=True, gc=False):
     """An attribute; ``ns`` is ``""`` for an unqualified one. Optional where the field may be None."""
 
     name: str
@@ -169,20 +169,20 @@ class Attribute(msgspec.Struct, frozen=True):
     ns: str = ""
 
 
-class Text(msgspec.Struct, frozen=True):
+class Text(msgspec.Struct, frozen=True, gc=False):
     """The character content of a complex type with simple content."""
 
     datatype: Datatype
 
 
-class Wildcard(msgspec.Struct, frozen=True):
+class Wildcard(msgspec.Struct, frozen=True, gc=False):
     """``xs:any``; ``namespace`` is ``"##any"`` or ``"##other"``."""
 
     namespace: str
     occurs: tuple[int, int | None] = (1, 1)
 
 
-class Child(msgspec.Struct, frozen=True):
+class Child(msgspec.Struct, frozen=True, gc=False):
     """One named element inside a :class:`Content` model; ``type`` is its class or datatype."""
 
     name: str
@@ -191,14 +191,14 @@ class Child(msgspec.Struct, frozen=True):
     occurs: tuple[int, int | None] = (1, 1)
 
 
-class Sequence(msgspec.Struct, frozen=True):
+class Sequence(msgspec.Struct, frozen=True, gc=False):
     """``xs:sequence`` inside a :class:`Content` model."""
 
     particles: "tuple[Particle, ...]"
     occurs: tuple[int, int | None] = (1, 1)
 
 
-class Choice(msgspec.Struct, frozen=True):
+class Choice(msgspec.Struct, frozen=True, gc=False):
     """``xs:choice`` inside a :class:`Content` model."""
 
     particles: "tuple[Particle, ...]"
@@ -208,7 +208,7 @@ class Choice(msgspec.Struct, frozen=True):
 Particle = Child | Wildcard | Sequence | Choice
 
 
-class Content(msgspec.Struct, frozen=True):
+class Content(msgspec.Struct, frozen=True, gc=False):
     """A content model that is not a plain sequence of typed fields."""
 
     model: Particle
@@ -226,7 +226,7 @@ class Item(msgspec.Struct):
     value: Any
 
 
-class GlobalElement(msgspec.Struct, frozen=True):
+class GlobalElement(msgspec.Struct, frozen=True, gc=False):
     """A global element declaration; ``substitutes`` names the head of its substitution group."""
 
     name: str
@@ -241,15 +241,24 @@ class MessageSet:
 
     ``namespace`` is that of the root element and names the set. ``modules`` are all modules that the
     XSD imports directly or indirectly, in any order. All of them count, used or not, because fragment
-    codes depend on every element name in the set.
+    codes depend on every element name in the set. ``payload_types`` are those of the V2GTP frames that carry
+    the set's messages; nothing but finding out what a frame holds needs them.
     """
 
-    __slots__ = ("modules", "name", "namespace")
+    __slots__ = ("modules", "name", "namespace", "payload_types")
 
-    def __init__(self, name: str, namespace: str, modules: tuple[ModuleType, ...]) -> None:
+    def __init__(
+        self,
+        name: str,
+        namespace: str,
+        modules: tuple[ModuleType, ...],
+        *,
+        payload_types: tuple[int, ...] = (),
+    ) -> None:
         self.name = name
         self.namespace = namespace
         self.modules = modules
+        self.payload_types = payload_types
 
     def __repr__(self) -> str:
         return f"MessageSet({self.name!r})"

@@ -14,12 +14,12 @@ import msgspec
 
 from exi.errors import SchemaError
 from exi.grammar import (
+    AnyType,
     AttributeUse,
     Counter,
     Declaration,
     Event,
     Grammars,
-    Mode,
     Name,
     Production,
     Simple,
@@ -115,13 +115,13 @@ class _Builder:
         self.candidates: list[int] = []
         self.strings: dict[str, int] = {}
         self.enumerations: dict[type[Enum], int] = {}
-        self.classes = {cls: index for index, cls in enumerate(grammars.types)}
+        self.classes: dict[AnyType, int] = {cls: index for index, cls in enumerate(grammars.types)}
         self.uris, self.local_names = local_name_partitions(grammars)
         self.uri_index = {uri: index for index, uri in enumerate(self.uris)}
         self._states: dict[State, int] = {}
         self._counters: dict[Counter, int] = {}
         self._elements: dict[Declaration, int] = {}
-        self._attributes: dict[AttributeUse, int] = {}
+        self._attributes: dict[tuple[Name, Simple], int] = {}
         self._datatypes: dict[Simple, int] = {}
 
     def build(self) -> Tables:
@@ -166,7 +166,7 @@ class _Builder:
             strings=tuple(self.strings),
             uris=self.uris,
             local_names=self.local_names,
-            classes=tuple(self.classes),
+            classes=tuple(grammars.types),
             enumerations=tuple(tuple(enumeration) for enumeration in self.enumerations),
             field_names=tuple(
                 tuple(field.attribute for field in grammar.fields) for grammar in grammars.types.values()
@@ -232,25 +232,27 @@ class _Builder:
         index = self._elements.get(declaration)
         if index is None:
             index = self._elements[declaration] = len(self._elements)
-            simple = simple_type(declaration.type)
             self.elements += (
                 self._string(declaration.name.local),
                 self._uri(declaration.name.uri),
-                -1 - self._datatype(simple) if simple is not None else self._class(declaration.type),
+                self._type(declaration.type),
                 int(declaration.abstract),
             )
         return index
 
-    def _class(self, cls: object) -> int:
-        for known, index in self.classes.items():
-            if known is cls:
-                return index
-        raise SchemaError(f"{cls} is not a class of {self.grammars.schema!r}")
+    def _type(self, kind: AnyType) -> int:
+        simple = simple_type(kind)
+        if simple is not None:
+            return -1 - self._datatype(simple)
+        index = self.classes.get(kind)
+        if index is None:
+            raise SchemaError(f"{kind} is not a class of {self.grammars.schema!r}")
+        return index
 
     def _attribute(self, use: AttributeUse) -> int:
-        index = self._attributes.get(use)
+        index = self._attributes.get((use.name, use.type))
         if index is None:
-            index = self._attributes[use] = len(self._attributes)
+            index = self._attributes[use.name, use.type] = len(self._attributes)
             self.attributes += (
                 self._string(use.name.local),
                 self._uri(use.name.uri),
@@ -335,14 +337,3 @@ class _Builder:
 
 
 _UNTYPED = Datatype(Kind.STRING, "string")
-
-
-def name_of(tables: Tables, element: int) -> Name:
-    """Return the qualified name of an element row."""
-    local, uri = tables.elements[element * ELEMENT], tables.elements[element * ELEMENT + 1]
-    return Name(tables.strings[local], tables.uris[uri])
-
-
-def mode_of(tables: Tables, kind: int, field: int) -> Mode:
-    """Return how a field of a type holds its values."""
-    return Mode(tables.fields[(tables.types[kind * TYPE + 1] + field) * FIELD])

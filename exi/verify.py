@@ -13,9 +13,11 @@ from typing import Any
 
 import msgspec
 
-from exi.codec import decode, decode_item, encode, encode_fragment, engine_of
+from exi.codec import decode, decode_item, encode, encode_fragment
+from exi.decoder import Decoder
 from exi.errors import ExiError
 from exi.schema import Item, MessageSet, XsdType
+from exi.tables import tables_of
 from exi.xmltext import item_from_xml, to_xml, translator_of
 
 
@@ -146,8 +148,7 @@ def _decode(data: bytes, kind: str, schema: MessageSet) -> Item:
 
 def _describe_bits(encoded: bytes, vector: Vector, schema: MessageSet) -> str:
     bit = first_differing_bit(encoded, vector.exi)
-    decoder = engine_of(schema).decoder
-    path = decoder.path_at(vector.exi, bit, fragment=vector.kind == "fragment")
+    path = Decoder(tables_of(schema)).path_at(vector.exi, bit, fragment=vector.kind == "fragment")
     return (
         f"encoding differs from bit {bit} on at {path or 'the top level'}: "
         f"{encoded.hex()} instead of {vector.exi.hex()}"

@@ -1,7 +1,8 @@
 """The tables cut into rows, and the few questions that every walk over them asks."""
 
 from collections.abc import Iterable
-from typing import Any, Final
+from functools import cache, cached_property
+from typing import Any, Final, NamedTuple
 
 from exi.grammar import Event
 from exi.schema import Item, XsdType
@@ -35,27 +36,40 @@ Row = tuple[int, ...]
 Productions = tuple[Row, ...]
 
 
-class Walker:
-    """Rows of the tables by index, with names.
+TypeRow = tuple[int, type[XsdType], tuple[str, ...], tuple[int, ...], Row, str]
+
+
+class Rows(NamedTuple):
+    """The tables cut into rows, once for all that walk over them.
 
     ``states[n]`` is (productions, width, width of the second level, counter); ``types[n]`` is (first
     state, class, field names, field modes, fields in the order of writing, namespace).
     """
 
-    def __init__(self, tables: Tables) -> None:
-        self.tables = tables
-        self.values = ValueCodec(tables)
-        productions = rows(tables.productions, PRODUCTION)
-        self.states: list[tuple[Productions, int, int, int]] = [
+    states: list[tuple[Productions, int, int, int]]
+    counters: list[Row]
+    elements: list[Row]
+    attributes: list[Row]
+    relaxed: list[Row]
+    types: list[TypeRow]
+    values: ValueCodec
+
+
+@cache
+def rows_of(tables: Tables) -> Rows:
+    """Return the rows of a message set's tables."""
+    productions = cut(tables.productions, PRODUCTION)
+    modes = [mode for mode, _ in cut(tables.fields, FIELD)]
+    return Rows(
+        states=[
             (tuple(productions[first : first + count]), width, second, counter)
-            for first, count, width, second, counter in rows(tables.states, STATE)
-        ]
-        self.counters = rows(tables.counters, COUNTER)
-        self.elements = rows(tables.elements, ELEMENT)
-        self.attributes = rows(tables.attributes, ATTRIBUTE)
-        self.relaxed = rows(tables.relaxed, RELAXED)
-        modes = [mode for mode, _ in rows(tables.fields, FIELD)]
-        self.types: list[tuple[int, type[XsdType], tuple[str, ...], tuple[int, ...], Row, str]] = [
+            for first, count, width, second, counter in cut(tables.states, STATE)
+        ],
+        counters=cut(tables.counters, COUNTER),
+        elements=cut(tables.elements, ELEMENT),
+        attributes=cut(tables.attributes, ATTRIBUTE),
+        relaxed=cut(tables.relaxed, RELAXED),
+        types=[
             (
                 start,
                 tables.classes[index],
@@ -64,16 +78,37 @@ class Walker:
                 tuple(tables.order[order : order + places]),
                 tables.uris[uri],
             )
-            for index, (start, field, fields, order, places, uri) in enumerate(rows(tables.types, TYPE))
-        ]
-        self.globals = {
-            self.name(row[1]): row[1] for row in self.states[tables.document_state][0] if row[0] == EV_START
-        }
-        self.named_elements: dict[tuple[str, str], tuple[int, ...]] = {}
-        for event, subject, _, _ in self.states[tables.fragment_state][0]:
+            for index, (start, field, fields, order, places, uri) in enumerate(cut(tables.types, TYPE))
+        ],
+        values=ValueCodec(tables),
+    )
+
+
+class Walker:
+    """The rows of the tables by index, with names; see :class:`Rows`."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        rows = rows_of(tables)
+        self.states, self.counters, self.elements, self.attributes, self.relaxed, self.types, self.values = (
+            rows
+        )
+
+    @cached_property
+    def globals(self) -> dict[tuple[str, str], int]:
+        """The global elements by local name and URI."""
+        productions = self.states[self.tables.document_state][0]
+        return {self.name(row[1]): row[1] for row in productions if row[0] == EV_START}
+
+    @cached_property
+    def named_elements(self) -> dict[tuple[str, str], tuple[int, ...]]:
+        """The elements that a fragment may start with, by local name and URI."""
+        found: dict[tuple[str, str], tuple[int, ...]] = {}
+        for event, subject, _, _ in self.states[self.tables.fragment_state][0]:
             if event in {EV_START, RELAXED_START}:
                 elements = (subject,) if event == EV_START else self.candidates(subject)
-                self.named_elements[self.name(elements[0])] = elements
+                found[self.name(elements[0])] = elements
+        return found
 
     def local(self, element: int) -> str:
         """Return an element's local name."""
@@ -154,14 +189,19 @@ class Walker:
         return self.types[kind][4][-1]
 
 
-def rows(table: Iterable[int], length: int) -> list[tuple[int, ...]]:
+def cut(table: Iterable[int], length: int) -> list[tuple[int, ...]]:
     """Cut a flat table into rows."""
     values = tuple(table)
     return [values[start : start + length] for start in range(0, len(values), length)]
 
 
-def numbered(name: tuple[str, str], items: list[Any], end: int) -> str:
-    """Return the path step of a list's item ``end``: its name, and its number among those of that name."""
+def numbered(name: tuple[str, str], items: list[Any], end: int, *, mixed: bool = True) -> str:
+    """Return the path step of a list's item ``end``: its name, and its number among those of that name.
+
+    ``mixed``: the list is a content model, where text and elements of other names stand between them.
+    """
+    if not mixed:
+        return f"{name[0]}[{end + 1}]"
     same = 1
     for entry in items[:end]:
         same += (entry.name, entry.ns) == name if isinstance(entry, Item) else not isinstance(entry, str)

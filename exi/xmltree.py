@@ -78,7 +78,7 @@ def _split(name: str) -> QName:
     return (local, uri)
 
 
-_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML: Final = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _TEXT_ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 _ATTRIBUTE_ESCAPES: Final = str.maketrans(
     {"&": "&amp;", "<": "&lt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
@@ -127,7 +127,7 @@ def _write(
 
 
 def _escape(text: str, escapes: dict[int, str]) -> str:
-    bad = _NOT_XML.search(text)
+    bad = re.search(_NOT_XML, text)
     if bad is not None:
         raise ExiError(f"XML cannot hold the character U+{ord(bad.group()):04X}")
     return text.translate(escapes)

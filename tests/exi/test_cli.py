@@ -47,7 +47,7 @@ def test_the_schema_is_found_by_trying(capsys: pytest.CaptureFixture[str]) -> No
     assert main(["decode", "--fragment", "--compact", "--hex", EMAID.exi.hex()]) == 0
     captured = capsys.readouterr()
     assert captured.out == EMAID.xml + "\n"
-    assert captured.err == "exi: schema iso2 (the only one that fits)\n"
+    assert captured.err.startswith("exi: schema iso2")
 
 
 def test_several_schemas_may_fit(capsys: pytest.CaptureFixture[str]) -> None:

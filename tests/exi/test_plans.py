@@ -11,7 +11,7 @@ from exi.engine import Engine
 from exi.errors import ExiError
 from exi.plan_decode import Slow, block, decode_source, varint
 from exi.plan_encode import encode_source, groups
-from exi.plan_layout import Unplannable
+from exi.plan_layout import Layouts, Unplannable
 from exi.plans import WARM_UP, DecodePlans
 from exi.registry import message_sets
 from exi.schema import Item, MessageSet, XsdType
@@ -59,11 +59,11 @@ def compare_messages(engine: Engine, message: XsdType) -> Any:
 
 @pytest.mark.parametrize("schema", SETS, ids=lambda schema: schema.name)
 def test_every_other_type_has_a_plan(schema: MessageSet) -> None:
-    walker = Walker(tables_of(schema))
-    for kind, (_, cls, *_) in enumerate(walker.types):
+    layouts = Layouts(Walker(tables_of(schema)))
+    for kind, (_, cls, *_) in enumerate(layouts.walker.types):
         for source in (decode_source, encode_source):
             try:
-                lines = source(walker, kind).lines
+                lines = source(layouts, kind).lines
             except Unplannable:
                 assert cls.__name__ in WALKED
             else:
