@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from v2g.net.process import ends_when_the_reader_leaves
+
 EXIT_OK = 0
 EXIT_UNEXPECTED = 1
 EXIT_CONFIG = 2
@@ -33,6 +35,7 @@ exit codes:
 """
 
 
+@ends_when_the_reader_leaves
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)

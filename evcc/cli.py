@@ -8,6 +8,7 @@ from typing import Any
 
 from evcc.errors import ConfigError, ContractStoreDamagedError, ContractStoreError
 from evcc.exit_codes import EXIT_CODES, ExitCode
+from v2g.net.process import ends_when_the_reader_leaves
 
 _EXAMPLES = """\
 examples:
@@ -126,6 +127,7 @@ def _positive(text: str) -> int:
     return number
 
 
+@ends_when_the_reader_leaves
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     arguments = build_parser().parse_args(argv)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pki.commands import add_parser as add_pki
+from v2g.net.process import ends_when_the_reader_leaves
 
 EXIT_OK = 0
 EXIT_BAD_INPUT = 2
@@ -74,6 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@ends_when_the_reader_leaves
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     for stream in (sys.stdout, sys.stderr):

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from importlib.resources import files
 
+from v2g.net.process import ends_when_the_reader_leaves
+
 EXIT_OK = 0
 
 _EXAMPLES = """\
@@ -70,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@ends_when_the_reader_leaves
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = build_parser().parse_args(argv)

@@ -66,4 +66,4 @@ ELEMENTS = (
     GlobalElement("supportedAppProtocolRes", SupportedAppProtocolRes),
 )
 
-SCHEMA = MessageSet("appprotocol", NAMESPACE, (sys.modules[__name__],))
+SCHEMA = MessageSet("appprotocol", NAMESPACE, (sys.modules[__name__],), payload_types=(0x8001,))

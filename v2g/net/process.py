@@ -1,8 +1,17 @@
-"""What a process can say about itself."""
+"""What a process can say about itself, and how it ends when nobody reads what it says."""
 
+import os
 import re
 import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec
+
+_P = ParamSpec("_P")
+
+READER_LEFT = 141
+"""Exit code of a command whose output nobody reads any more: what a shell reports for SIGPIPE."""
 
 _PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
@@ -25,3 +34,20 @@ def peak_rss_bytes(status: Path = Path("/proc/self/status")) -> int | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def ends_when_the_reader_leaves(main: Callable[_P, int]) -> Callable[_P, int]:
+    """Let a command end without a traceback when its output goes to something like ``head`` that stops."""
+
+    @wraps(main)
+    def guarded(*args: _P.args, **kwargs: _P.kwargs) -> int:
+        try:
+            code = main(*args, **kwargs)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The interpreter flushes once more at exit, and would complain once more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return READER_LEFT
+        return code
+
+    return guarded

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from v2g.net.process import peak_rss_bytes
+from v2g.net.process import READER_LEFT, peak_rss_bytes
 
 MIB = 1024 * 1024
-PEAK = "from v2g.net.process import peak_rss_bytes; print(peak_rss_bytes())"
+PEAK = "from v2g.net.process import READER_LEFT, peak_rss_bytes; print(peak_rss_bytes())"
 GROW = f"import os; block = os.urandom({50 * MIB}); {PEAK}"
 
 
@@ -33,3 +33,24 @@ def test_elsewhere(tmp_path: Path) -> None:
     assert (peak_rss_bytes(tmp_path / "nothing") or 0) > MIB
     (tmp_path / "odd").write_text("VmPeak: lots\n")
     assert (peak_rss_bytes(tmp_path / "odd") or 0) > MIB
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX pipes")
+def test_a_reader_that_leaves_ends_the_command_quietly() -> None:
+    code = (
+        "import sys\n"
+        "from v2g.net.process import ends_when_the_reader_leaves\n"
+        "@ends_when_the_reader_leaves\n"
+        "def main():\n"
+        "    while True: print('x' * 1000)\n"
+        "sys.exit(main())\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.read(10)
+        child.stdout.close()
+        assert child.stderr.read() == b""
+        assert child.wait() == READER_LEFT

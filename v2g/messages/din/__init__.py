@@ -101,7 +101,7 @@ from v2g.messages.din.datatypes import (
 from v2g.messages.din.header import MessageHeader
 from v2g.messages.din.msgdef import NAMESPACE, V2G_Message
 
-SCHEMA = MessageSet("din", NAMESPACE, (msgdef, header, body, datatypes, xmldsig))
+SCHEMA = MessageSet("din", NAMESPACE, (msgdef, header, body, datatypes, xmldsig), payload_types=(0x8001,))
 
 __all__ = [
     "NAMESPACE",

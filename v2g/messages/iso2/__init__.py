@@ -107,7 +107,7 @@ from v2g.messages.iso2.datatypes import (
 from v2g.messages.iso2.header import MessageHeader
 from v2g.messages.iso2.msgdef import NAMESPACE, V2G_Message
 
-SCHEMA = MessageSet("iso2", NAMESPACE, (msgdef, header, body, datatypes, xmldsig))
+SCHEMA = MessageSet("iso2", NAMESPACE, (msgdef, header, body, datatypes, xmldsig), payload_types=(0x8001,))
 
 __all__ = [
     "EMAID",

@@ -8,10 +8,15 @@ from exi.schema import MessageSet
 from v2g.messages import xmldsig
 from v2g.messages.iso20 import ac, acdp, common_messages, common_types, dc, wpt
 
+# 0x8002 to 0x8006 carry the main stream of each set; those from 0x8101 on, what runs beside it: schedule
+# renegotiation, metering confirmation, ACDP system status, parking status.
 COMMON_MESSAGES = MessageSet(
-    "iso20-common", common_messages.NAMESPACE, (common_messages, common_types, xmldsig)
+    "iso20-common",
+    common_messages.NAMESPACE,
+    (common_messages, common_types, xmldsig),
+    payload_types=(0x8002, 0x8101, 0x8102, 0x8104),
 )
-AC = MessageSet("iso20-ac", ac.NAMESPACE, (ac, common_types, xmldsig))
-DC = MessageSet("iso20-dc", dc.NAMESPACE, (dc, common_types, xmldsig))
-WPT = MessageSet("iso20-wpt", wpt.NAMESPACE, (wpt, common_types, xmldsig))
-ACDP = MessageSet("iso20-acdp", acdp.NAMESPACE, (acdp, common_types, xmldsig))
+AC = MessageSet("iso20-ac", ac.NAMESPACE, (ac, common_types, xmldsig), payload_types=(0x8003,))
+DC = MessageSet("iso20-dc", dc.NAMESPACE, (dc, common_types, xmldsig), payload_types=(0x8004,))
+WPT = MessageSet("iso20-wpt", wpt.NAMESPACE, (wpt, common_types, xmldsig), payload_types=(0x8006,))
+ACDP = MessageSet("iso20-acdp", acdp.NAMESPACE, (acdp, common_types, xmldsig), payload_types=(0x8005, 0x8103))
