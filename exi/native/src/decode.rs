@@ -1,14 +1,14 @@
 //! Bytes to message objects: the walk of `exi/decoder.py`, event by event, with short cuts for what schemas are full of
 //! (see [`crate::plan`]).
 
-use pyo3::prelude::*;
 use pyo3::IntoPyObjectExt;
+use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyList, PyString, PyTuple};
 
 use crate::engine::{Engine, HEADER, MAX_DEPTH};
 use crate::error::{Failure, Outcome, corrupt, refuse};
-use crate::reader::Reader;
 use crate::plan::{Action, Place, Quick, RunField};
+use crate::reader::Reader;
 use crate::tables::{Class, Event, Kind, Mode, Next, Production, State};
 
 type Values<'py> = [Option<Bound<'py, PyAny>>];
@@ -210,9 +210,10 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
                 Event::Start => self.child(class, production, values, depth)?,
                 Event::Attribute => {
                     let attribute = tables.attribute(production.index())?;
-                    let value = tables
-                        .read_value(self.py, &mut self.reader, attribute.datatype)
-                        .map_err(|failure| failure.within(format!("@{}", tables.attribute_local(production.index()))))?;
+                    let value =
+                        tables.read_value(self.py, &mut self.reader, attribute.datatype).map_err(|failure| {
+                            failure.within(format!("@{}", tables.attribute_local(production.index())))
+                        })?;
                     store(values, production.field, value)?;
                 }
                 Event::Text => {
@@ -246,6 +247,12 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
         let width = u32::from(place.width);
         let tail = u32::from(quick.tail);
         let rest = window << width;
+        if quick.action == Action::Run
+            && let Some(value) = self.run(quick.subject as usize, width)?
+        {
+            store(values, quick.field.into(), value)?;
+            return Ok(Step::Next);
+        }
         let value = match quick.action {
             Action::Plain => return Ok(Step::Plain),
             Action::End => {
@@ -265,7 +272,9 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
                 }
                 let value = match quick.action {
                     Action::Boolean => PyBool::new(self.py, number == 1).to_owned().into_any(),
-                    Action::Enumeration => tables.member(quick.subject as usize + number as usize)?.bind(self.py).clone(),
+                    Action::Enumeration => {
+                        tables.member(quick.subject as usize + number as usize)?.bind(self.py).clone()
+                    }
                     _ => number.into_bound_py_any(self.py)?,
                 };
                 self.reader.position += (width + short) as usize;
@@ -293,7 +302,6 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
                 return Ok(if tail > 1 { Step::Over } else { Step::Next });
             }
             _ if !self.reader.has(width) => return Ok(Step::Plain),
-            Action::Run if let Some(value) = self.run(quick.subject as usize, width)? => value,
             Action::Class | Action::Run => {
                 if depth + 1 >= MAX_DEPTH {
                     return Ok(Step::Plain);
@@ -475,7 +483,8 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
         let tables = &self.engine.tables;
         let start = self.reader.position;
         let code = self.reader.bits(width_of(tables.uris.len() + 1))? as usize;
-        let Some((uri_index, uri)) = code.checked_sub(1).and_then(|index| Some((index, tables.uris.get(index)?))) else {
+        let Some((uri_index, uri)) = code.checked_sub(1).and_then(|index| Some((index, tables.uris.get(index)?)))
+        else {
             return refuse("an element of a namespace outside the schema", start);
         };
         let names = tables.local_names.get(uri_index).ok_or_else(corrupt)?;
@@ -570,7 +579,10 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
                     let mut values = vec![None; class.fields.len()];
                     for subject in &subjects {
                         let value = if subject.event == Event::Attribute {
-                            attributes.iter().find(|(given, _)| *given == subject.subject).map(|(_, value)| value.clone())
+                            attributes
+                                .iter()
+                                .find(|(given, _)| *given == subject.subject)
+                                .map(|(_, value)| value.clone())
                         } else {
                             Some(self.engine.parse(self.py, text, subject.subject, start)?)
                         };

@@ -6,8 +6,8 @@ use pyo3::types::{PyBool, PyByteArray, PyBytes, PyInt, PyList, PyString, PyTuple
 use crate::decode::width_of;
 use crate::engine::{Engine, HEADER, MAX_DEPTH};
 use crate::error::{Failure, Outcome, corrupt, unfit};
+use crate::flat::transcode;
 use crate::reader::MAX_INTEGER_GROUPS;
-use crate::flat::Flat;
 use crate::tables::{Class, Datatype, Event, Flatness, Kind, Mode, Production, Representation, State};
 use crate::values::{STRING_CODES, check_length, check_range};
 use crate::writer::Writer;
@@ -50,7 +50,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
     /// Write the document whose root element has the value's class.
     pub fn document(&mut self, message: &Bound<'py, PyAny>) -> Outcome<()> {
         let tables = &self.engine.tables;
-        let found = self.class_of(message).and_then(|class| Some((class, *tables.documents.get(&class)?)));
+        let found = self.class_of(message).and_then(|class| Some((class, (*tables.documents.get(class)?)?)));
         let Some((class, code)) = found else {
             return unfit(format!("{} is not the type of a global element of {}", type_name(message), tables.name));
         };
@@ -122,7 +122,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
 
     #[inline]
     fn is_of(&self, value: &Bound<'py, PyAny>, class: usize) -> Outcome<bool> {
-        Ok(self.engine.tables.class(class)?.class.as_ptr() as usize == value.get_type_ptr() as usize)
+        Ok(std::ptr::addr_eq(self.engine.tables.class(class)?.class.as_ptr(), value.get_type_ptr()))
     }
 
     fn fits(&self, element: usize, value: &Bound<'py, PyAny>, simple: bool) -> Outcome<bool> {
@@ -262,7 +262,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
     fn flatten(&mut self, class: &'e Class, value: &Bound<'py, PyAny>, depth: usize) -> Option<()> {
         let flattened = self.engine.flatten(self.py, value)?;
         let mark = self.writer.mark();
-        let written = Flat::new(&self.engine.tables, flattened.as_bytes(), &mut self.writer).class(class, depth);
+        let written = transcode(&self.engine.tables, class, flattened.as_bytes(), &mut self.writer, depth);
         if written.is_none() {
             self.writer.reset(mark);
         }
@@ -307,7 +307,8 @@ impl<'e, 'py> Encoder<'e, 'py> {
             Event::Attribute => {
                 let index = production.index();
                 let datatype = tables.attribute(index)?.datatype;
-                self.value(datatype, item).map_err(|failure| failure.within(format!("@{}", tables.attribute_local(index))))?;
+                self.value(datatype, item)
+                    .map_err(|failure| failure.within(format!("@{}", tables.attribute_local(index))))?;
             }
             Event::Text => self.value(production.index(), item)?,
             _ => {
@@ -421,9 +422,9 @@ impl<'e, 'py> Encoder<'e, 'py> {
             let names = tables.local_names.get(index)?;
             Some((index, element, names.iter().position(|known| *known == name)?, names.len()))
         });
-        let Some((index, element, local, count)) = found.filter(|(_, element, ..)| {
-            tables.element(*element).is_ok_and(|element| !element.is_abstract)
-        }) else {
+        let Some((index, element, local, count)) =
+            found.filter(|(_, element, ..)| tables.element(*element).is_ok_and(|element| !element.is_abstract))
+        else {
             return unfit(format!("there is no global element {name} in {uri} that a wildcard could admit"));
         };
         self.engine.check_wildcard(class, production, index, None)?;

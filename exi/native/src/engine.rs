@@ -77,7 +77,7 @@ impl Engine {
     }
 
     /// Return the root element's value. Raises ExiError.
-    fn decode_document<'py>(&self, py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    pub fn decode_document<'py>(&self, py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         with_bytes(data, |bytes, length| Decoder::open(self, py, bytes, length)?.document())
     }
 
@@ -90,7 +90,7 @@ impl Engine {
     }
 
     /// Return the document whose root element has the value's class. Raises ExiError.
-    fn encode_document<'py>(&self, py: Python<'py>, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+    pub fn encode_document<'py>(&self, py: Python<'py>, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
         self.encode(py, |encoder| encoder.document(message))
     }
 
@@ -181,14 +181,26 @@ impl Engine {
     }
 
     /// An `Item` of an element.
-    pub fn make_item<'py>(&self, py: Python<'py>, element: usize, value: &Bound<'py, PyAny>) -> Outcome<Bound<'py, PyAny>> {
+    pub fn make_item<'py>(
+        &self,
+        py: Python<'py>,
+        element: usize,
+        value: &Bound<'py, PyAny>,
+    ) -> Outcome<Bound<'py, PyAny>> {
         let (local, uri) = self.tables.name_of(element)?;
         Ok(self.item(py)?.call1((local, uri, value))?)
     }
 
     /// The path step of item `number` of a list, counted among those of its name: content models mix names and text.
     #[cold]
-    pub fn numbered(&self, py: Python<'_>, element: usize, mode: Mode, items: &Bound<'_, PyList>, number: usize) -> String {
+    pub fn numbered(
+        &self,
+        py: Python<'_>,
+        element: usize,
+        mode: Mode,
+        items: &Bound<'_, PyList>,
+        number: usize,
+    ) -> String {
         let same = match mode {
             Mode::Content => items.iter().take(number).filter(|entry| self.is_item_of(py, element, entry)).count(),
             _ => number,
@@ -209,7 +221,8 @@ impl Engine {
     #[cold]
     pub fn expected(&self, state: usize) -> String {
         let productions = self.tables.productions_of(state);
-        let names: Vec<String> = productions.iter().take(4).map(|production| self.production_name(production)).collect();
+        let names: Vec<String> =
+            productions.iter().take(4).map(|production| self.production_name(production)).collect();
         let others = if productions.len() > 4 { " or others" } else { "" };
         names.join(" or ") + others
     }
@@ -232,7 +245,13 @@ impl Engine {
     }
 
     /// Refuse an element that a wildcard does not admit.
-    pub fn check_wildcard(&self, class: &Class, production: &Production, uri: usize, start: Option<usize>) -> Outcome<()> {
+    pub fn check_wildcard(
+        &self,
+        class: &Class,
+        production: &Production,
+        uri: usize,
+        start: Option<usize>,
+    ) -> Outcome<()> {
         let name = self.tables.uris.get(uri).ok_or_else(corrupt)?;
         if production.subject == 1 && (uri == class.uri || name.is_empty()) {
             return Err(Failure::new(format!("the wildcard admits no element of {name}"), start));
@@ -285,9 +304,14 @@ impl Engine {
     }
 
     /// The text of a value.
-    pub fn format<'py>(&self, py: Python<'py>, value: &Bound<'py, PyAny>, datatype: usize) -> Outcome<Bound<'py, PyString>> {
+    pub fn format<'py>(
+        &self,
+        py: Python<'py>,
+        value: &Bound<'py, PyAny>,
+        datatype: usize,
+    ) -> Outcome<Bound<'py, PyString>> {
         let text = caught(py, self.value_codec(py)?.call_method1("format", (value, datatype)))?;
-        Ok(text.cast_into::<PyString>().map_err(|_| corrupt())?)
+        text.cast_into::<PyString>().map_err(|_| corrupt())
     }
 
     /// The text rules of simple types are XML's, not EXI's: they stand once, in `exi/values.py`.

@@ -167,11 +167,14 @@ pub fn run_of(class: &Class, plan: &[Quick]) -> Option<Run> {
     }
 }
 
+/// The field of a production that none takes the value of, or that is not short.
+pub const NO_FIELD: u16 = u16::MAX;
+
 const PLAIN: Quick = Quick {
     action: Action::Plain,
     width: 0,
     tail: 0,
-    field: 0,
+    field: NO_FIELD,
     subject: 0,
     datatype: 0,
     zeros: 0,
@@ -199,8 +202,18 @@ pub fn plan(
             let (Some(quick), Some(own)) = (plan.get_mut(range.clone()), productions.get(range)) else { continue };
             for (quick, production) in quick.iter_mut().zip(own) {
                 let single = class.fields.get(production.field).is_some_and(|field| field.mode < Mode::List);
-                *quick = short_form(production, single, states, productions, elements, datatypes, attributes, classes, first_members)
-                    .unwrap_or(PLAIN);
+                *quick = short_form(
+                    production,
+                    single,
+                    states,
+                    productions,
+                    elements,
+                    datatypes,
+                    attributes,
+                    classes,
+                    first_members,
+                )
+                .unwrap_or(PLAIN);
             }
         }
     }
@@ -263,7 +276,7 @@ fn short_form(
         && following.width == 1
         && productions.get(following.first).is_some_and(|production| production.event == Event::End);
     let mut quick = Quick {
-        field: u16::try_from(production.field).ok()?,
+        field: u16::try_from(production.field).ok().filter(|field| *field < NO_FIELD)?,
         next: Place::of(next, following)?,
         tail: 1 + u8::from(last),
         ..PLAIN

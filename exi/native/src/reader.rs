@@ -1,6 +1,7 @@
 //! Reading at any bit offset.
 
 use crate::error::{Failure, Outcome, refuse};
+use crate::writer::join;
 
 /// Most 7-bit groups of one unbounded integer, as in `exi/bits.py`.
 pub const MAX_INTEGER_GROUPS: u32 = 586;
@@ -150,38 +151,18 @@ impl<'d> Reader<'d> {
         let source = self.data.get(self.position >> 3..).unwrap_or_default();
         self.position += target.len() * 8;
         if shift == 0 {
-            for (to, from) in target.iter_mut().zip(source) {
-                *to = *from;
+            if let Some(source) = source.get(..target.len()) {
+                target.copy_from_slice(source);
             }
             return;
         }
-        let Some(first) = source.first_chunk::<8>() else {
-            copy_tail(target, source, shift);
-            return;
-        };
-        let mut word = u64::from_be_bytes(*first);
-        let following = source.get(8..).unwrap_or_default();
-        let mut done = 0;
-        for (to, from) in target.chunks_exact_mut(8).zip(following.chunks_exact(8)) {
-            let next = from.first_chunk::<8>().map_or(0, |chunk| u64::from_be_bytes(*chunk));
-            to.copy_from_slice(&(word << shift | next >> (64 - shift)).to_be_bytes());
-            word = next;
-            done += 8;
-        }
-        copy_tail(target.get_mut(done..).unwrap_or_default(), source.get(done..).unwrap_or_default(), shift);
+        join(target, source, source.get(1..).unwrap_or_default(), shift);
     }
 
     /// Tell whether `count` bytes are left.
     #[inline(always)]
     pub fn has_octets(&self, count: usize) -> bool {
         count <= (self.size - self.position.min(self.size)) / 8
-    }
-}
-
-fn copy_tail(target: &mut [u8], source: &[u8], shift: u32) {
-    let shifted = source.iter().skip(1).copied().chain(std::iter::once(0));
-    for (to, (here, next)) in target.iter_mut().zip(source.iter().zip(shifted)) {
-        *to = here << shift | next >> (8 - shift);
     }
 }
 

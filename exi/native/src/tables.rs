@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::error::{Outcome, corrupt};
-use crate::plan::{Action, Place, Quick, Run, plan, reachable, run_of};
+use crate::plan::{Action, NO_FIELD, Place, Quick, Run, plan, reachable, run_of};
 
 /// The kinds of productions, numbered as in `exi.grammar.Event`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -228,17 +228,36 @@ pub struct Class {
     pub uri: usize,
 }
 
+/// The first eight bytes of a member's text as a number, all of them, and the member's code.
+pub type Member = (u64, Box<[u8]>, u64);
+
 /// The members of an enumeration.
 pub struct Enumeration {
     /// Members by code.
     pub members: Vec<Py<PyAny>>,
     /// Codes by member, or whatever equals one.
     pub codes: Py<PyDict>,
-    /// The members that are strings, by the length of the text: its first bytes as a number, all of it, the code.
-    pub by_length: Vec<Vec<(u64, Box<[u8]>, u64)>>,
+    /// The members that are strings, by the length of the text.
+    pub by_length: Vec<Vec<Member>>,
     /// The name of the class.
     pub name: String,
 }
+
+/// The event codes of a state, found by what is to be written.
+#[derive(Clone, Copy)]
+struct Shortcuts {
+    /// The lowest field that the state takes.
+    lowest: u16,
+    /// Where the codes of it and the fields after it stand.
+    first: u32,
+    /// How many these are.
+    count: u16,
+    /// The code of the end.
+    end: u8,
+}
+
+/// No such code.
+const NO_CODE: u8 = u8::MAX;
 
 /// Where fragments are found.
 #[derive(Default)]
@@ -274,6 +293,10 @@ impl std::hash::Hasher for Addresses {
     }
 }
 
+fn tag_key(place: &Place, tag: u32) -> usize {
+    (place.first as usize) << 32 | tag as usize
+}
+
 /// The first eight bytes of a text as a number; zeros stand for those that are not there.
 #[inline(always)]
 pub fn first_octets(text: &[u8]) -> u64 {
@@ -290,6 +313,9 @@ pub struct Tables {
     states: Vec<State>,
     productions: Vec<Production>,
     quick: Vec<Quick>,
+    codes_of_tags: HashMap<usize, usize, Addresses>,
+    shortcuts: Vec<Shortcuts>,
+    codes_of_fields: Vec<u8>,
     counters: Vec<Counter>,
     elements: Vec<Element>,
     attributes: Vec<Attribute>,
@@ -311,7 +337,7 @@ pub struct Tables {
     /// Classes by the address of the class object, which lives as long as this.
     pub by_class: HashMap<usize, usize, Addresses>,
     /// Event code of the document, by class.
-    pub documents: HashMap<usize, usize>,
+    pub documents: Vec<Option<usize>>,
     /// Event codes of fragments, by local name and by class, in order.
     pub fragments: Fragments,
     /// Top-level state of a document.
@@ -366,17 +392,9 @@ fn tag_of(class: &Bound<'_, PyAny>) -> PyResult<Option<u32>> {
     Ok(if is_array { tag } else { None })
 }
 
-/// Tell whether a class takes its fields by position: keyword-only ones are made more slowly.
+/// Tell whether a class takes all its fields by position: keyword-only ones are made more slowly.
 fn is_positional(class: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let inspect = class.py().import("inspect")?;
-    let keyword_only = inspect.getattr("Parameter")?.getattr("KEYWORD_ONLY")?;
-    let parameters = inspect.call_method1("signature", (class,))?.getattr("parameters")?;
-    for parameter in parameters.call_method0("values")?.try_iter()? {
-        if parameter?.getattr("kind")?.eq(&keyword_only)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    Ok(class.getattr("__match_args__")?.len()? == class.getattr("__struct_fields__")?.len()?)
 }
 
 impl Tables {
@@ -400,7 +418,10 @@ impl Tables {
         let datatypes = read_datatypes(&tables.getattr("datatypes")?, &enumerations)?;
         let class_objects: Vec<Bound<'_, PyAny>> = tables.getattr("classes")?.extract()?;
         let field_names: Vec<Vec<String>> = tables.getattr("field_names")?.extract()?;
-        if local_names.len() != uris.len() || class_objects.len() != type_rows.len() || field_names.len() != type_rows.len() {
+        if local_names.len() != uris.len()
+            || class_objects.len() != type_rows.len()
+            || field_names.len() != type_rows.len()
+        {
             return bad("lengths differ");
         }
         let state_index = |value: i64| index(value, state_rows.len());
@@ -436,10 +457,7 @@ impl Tables {
             .iter()
             .map(|[local, uri, datatype]| {
                 index(*uri, uris.len())?;
-                Ok(Attribute {
-                    local: index(*local, texts.len())?,
-                    datatype: index(*datatype, datatypes.len())?,
-                })
+                Ok(Attribute { local: index(*local, texts.len())?, datatype: index(*datatype, datatypes.len())? })
             })
             .collect::<PyResult<Vec<_>>>()?;
         let relaxed = relaxed_rows
@@ -549,7 +567,10 @@ impl Tables {
                 order: order.iter().map(|field| index(*field, fields.len())).collect::<PyResult<_>>()?,
                 fields,
                 start: state_index(*start)?,
-                place: match states.get(state_index(*start)?).and_then(|state| Place::of(state_index(*start).ok()?, state)) {
+                place: match states
+                    .get(state_index(*start)?)
+                    .and_then(|state| Place::of(state_index(*start).ok()?, state))
+                {
                     Some(place) => place,
                     None => return bad("a state"),
                 },
@@ -574,9 +595,12 @@ impl Tables {
             strings: interned(py, &texts),
             uri_strings: interned(py, &uris),
             globals: HashMap::new(),
-            documents: HashMap::new(),
+            documents: Vec::new(),
             fragments: Fragments::default(),
             quick: plan(&states, &productions, &counters, &elements, &datatypes, &attributes, &classes, &first_members),
+            codes_of_tags: HashMap::default(),
+            shortcuts: Vec::new(),
+            codes_of_fields: Vec::new(),
             members,
             states,
             productions,
@@ -597,6 +621,7 @@ impl Tables {
         for class in &mut read.classes {
             class.run = if class.positional { run_of(class, &read.quick) } else { None };
         }
+        read.find_codes();
         for quick in &mut read.quick {
             let run = read.classes.get(quick.subject as usize).is_some_and(|class| class.run.is_some());
             if quick.action == Action::Class && run {
@@ -630,13 +655,47 @@ impl Tables {
         Ok(())
     }
 
+    fn find_codes(&mut self) {
+        for state in 0..self.states.len() {
+            let place = self.place(state).ok();
+            let choices = place.as_ref().and_then(|place| self.quick_of(place)).unwrap_or_default();
+            let fields = || choices.iter().map(|quick| quick.field).filter(|field| *field != NO_FIELD);
+            let lowest = fields().min().unwrap_or_default();
+            let count = fields().max().map_or(0, |highest| highest - lowest + 1);
+            let mut codes = vec![NO_CODE; count.into()];
+            let mut end = NO_CODE;
+            for (code, quick) in choices.iter().enumerate().rev() {
+                let short = u8::try_from(code).unwrap_or(NO_CODE);
+                if quick.action == Action::End {
+                    end = short;
+                }
+                if let Some(known) = codes.get_mut(usize::from(quick.field.wrapping_sub(lowest))) {
+                    *known = short;
+                }
+            }
+            let tags: Vec<(u32, usize)> = choices
+                .iter()
+                .enumerate()
+                .rev()
+                .filter(|(_, quick)| quick.action == Action::Class)
+                .map(|(code, quick)| (quick.zeros, code))
+                .collect();
+            if let Some(place) = &place {
+                self.codes_of_tags.extend(tags.into_iter().map(|(tag, code)| (tag_key(place, tag), code)));
+            }
+            self.shortcuts.push(Shortcuts { lowest, first: self.codes_of_fields.len() as u32, count, end });
+            self.codes_of_fields.extend(codes);
+        }
+    }
+
     fn find_roots(&mut self) {
-        let mut documents = HashMap::new();
+        let mut documents = vec![None; self.classes.len()];
         for (code, production) in self.productions_of(self.document_state).iter().enumerate() {
             if let (Event::Start, Some(element)) = (production.event, self.elements.get(production.index()))
                 && let (Kind::Class(class), false) = (element.kind, element.is_abstract)
+                && let Some(known) = documents.get_mut(class).filter(|known| known.is_none())
             {
-                documents.entry(class).or_insert(code);
+                *known = Some(code);
             }
         }
         let mut fragments = Fragments::default();
@@ -796,6 +855,28 @@ impl Tables {
     pub fn quick_of(&self, place: &Place) -> Option<&[Quick]> {
         let first = place.first as usize;
         self.quick.get(first..first + usize::from(place.count))
+    }
+
+    /// The event code of the first production that takes the value of a field.
+    #[inline(always)]
+    pub fn code_of_field(&self, place: &Place, field: usize) -> Option<usize> {
+        let shortcuts = self.shortcuts.get(place.state as usize)?;
+        let offset = field.checked_sub(shortcuts.lowest.into()).filter(|offset| *offset < shortcuts.count.into())?;
+        let code = *self.codes_of_fields.get(shortcuts.first as usize + offset)?;
+        (code != NO_CODE).then_some(code.into())
+    }
+
+    /// The event code of the end.
+    #[inline(always)]
+    pub fn code_of_end(&self, place: &Place) -> Option<usize> {
+        let code = self.shortcuts.get(place.state as usize)?.end;
+        (code != NO_CODE).then_some(code.into())
+    }
+
+    /// The event code of the element whose class has a tag.
+    #[inline]
+    pub fn code_of_tag(&self, place: &Place, tag: u32) -> Option<usize> {
+        self.codes_of_tags.get(&tag_key(place, tag)).copied()
     }
 
     /// A member of an enumeration, counted among all members.

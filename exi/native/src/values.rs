@@ -16,7 +16,12 @@ const INLINE: usize = 128;
 impl Tables {
     /// Read one value and check its facets.
     #[inline]
-    pub fn read_value<'py>(&self, py: Python<'py>, reader: &mut Reader<'_>, datatype: usize) -> Outcome<Bound<'py, PyAny>> {
+    pub fn read_value<'py>(
+        &self,
+        py: Python<'py>,
+        reader: &mut Reader<'_>,
+        datatype: usize,
+    ) -> Outcome<Bound<'py, PyAny>> {
         let row = self.datatype(datatype)?;
         let start = reader.position;
         match row.representation {
@@ -58,7 +63,13 @@ impl Tables {
 
     /// The value that a code of fixed width stands for.
     #[inline(always)]
-    pub fn fixed_value<'py>(&self, py: Python<'py>, row: &Datatype, code: u64, start: usize) -> Outcome<Bound<'py, PyAny>> {
+    pub fn fixed_value<'py>(
+        &self,
+        py: Python<'py>,
+        row: &Datatype,
+        code: u64,
+        start: usize,
+    ) -> Outcome<Bound<'py, PyAny>> {
         match row.representation {
             Representation::Boolean => Ok(PyBool::new(py, code == 1).to_owned().into_any()),
             Representation::Enumeration => {

@@ -1,0 +1,76 @@
+//! `exi.encode` and `exi.decode` without a Python frame between the caller and the engine.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use crate::engine::Engine;
+
+/// The two functions that every message goes through. Engines are made by `engine_of`, message sets of root classes
+/// found by `schema_of`, at the first call for each.
+#[pyclass(frozen, module = "exi._native")]
+pub struct Codec {
+    engine_of: Py<PyAny>,
+    schema_of: Py<PyAny>,
+    engines: Py<PyDict>,
+    by_class: Py<PyDict>,
+}
+
+#[pymethods]
+impl Codec {
+    #[new]
+    fn new(py: Python<'_>, engine_of: Py<PyAny>, schema_of: Py<PyAny>) -> Self {
+        Codec { engine_of, schema_of, engines: PyDict::new(py).unbind(), by_class: PyDict::new(py).unbind() }
+    }
+
+    /// Encode a document. ``schema`` None: the set that the root's class belongs to.
+    ///
+    /// Raises ExiError where the message does not fit its schema.
+    #[pyo3(signature = (message, schema=None))]
+    fn encode<'py>(
+        &self,
+        py: Python<'py>,
+        message: &Bound<'py, PyAny>,
+        schema: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let engine = match schema {
+            Some(schema) => self.engine(py, schema)?,
+            None => {
+                let class = message.get_type();
+                match self.by_class.bind(py).get_item(&class)? {
+                    Some(engine) => engine.cast_into::<Engine>()?,
+                    None => {
+                        let engine = self.engine(py, &self.schema_of.bind(py).call1((&class,))?)?;
+                        self.by_class.bind(py).set_item(class, &engine)?;
+                        engine
+                    }
+                }
+            }
+        };
+        engine.get().encode_document(py, message)
+    }
+
+    /// Decode a document and return its root element's value.
+    ///
+    /// Any byte string gives a value or an ExiError with path and bit offset.
+    fn decode<'py>(
+        &self,
+        py: Python<'py>,
+        data: &Bound<'py, PyAny>,
+        schema: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.engine(py, schema)?.get().decode_document(py, data)
+    }
+}
+
+impl Codec {
+    #[inline]
+    fn engine<'py>(&self, py: Python<'py>, schema: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Engine>> {
+        let engines = self.engines.bind(py);
+        if let Some(engine) = engines.get_item(schema)? {
+            return Ok(engine.cast_into::<Engine>()?);
+        }
+        let engine = self.engine_of.bind(py).call1((schema,))?.cast_into::<Engine>()?;
+        engines.set_item(schema, &engine)?;
+        Ok(engine)
+    }
+}
