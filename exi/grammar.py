@@ -300,6 +300,7 @@ class _TypeBuilder:
         self.fields = fields
         self.states: list[State] = []
         self.leaves: list[_Leaf] = []
+        self.position = 0
         self.mixed = False
 
     def build(self) -> TypeGrammar:
@@ -387,7 +388,8 @@ class _TypeBuilder:
         field: int,
         occurs: tuple[int, int | None],
     ) -> _Leaf:
-        leaf = _Leaf(len(self.leaves), declarations, wildcard, field, *occurs)
+        leaf = _Leaf(self.position, declarations, wildcard, field, *occurs)
+        self.position += 1
         self.leaves.append(leaf)
         return leaf
 
@@ -431,11 +433,17 @@ class _TypeBuilder:
         once = type(particle)(particle.particles)
         if max(minimum, maximum or 0) > _MAX_COPIES:
             raise SchemaError(f"{self.cls.__qualname__}: a group repeats more than {_MAX_COPIES} times")
-        required = [self._model(once, index, namespace) for _ in range(minimum)]
+        first = self.position
+
+        def again(group: Sequence | Choice) -> _Leaf | _Group:
+            self.position = first  # A copy is no further particle: event codes follow the order of the schema.
+            return self._model(group, index, namespace)
+
+        required = [again(once) for _ in range(minimum)]
         if maximum is None:
-            required.append(self._model(type(particle)(particle.particles, (0, None)), index, namespace))
+            required.append(again(type(particle)(particle.particles, (0, None))))
             return _Group(required, choice=False)
-        copies = [self._model(once, index, namespace) for _ in range(maximum - minimum)]
+        copies = [again(once) for _ in range(maximum - minimum)]
         tail: _Group | None = None
         for copy in reversed(copies):
             tail = _Group([copy] if tail is None else [copy, tail], choice=False, minimum=0)

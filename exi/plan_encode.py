@@ -20,6 +20,10 @@ from exi.values import MAX_INTEGER_BITS, STRING_CODES
 from exi.walk import EV_ATTRIBUTE, EV_START, EV_TEXT
 
 _MOST_LINES: Final = 400
+"""Beyond so many lines no further type is written into the plan."""
+
+_LONG: Final = 256
+"""Behind a value that may have so many bytes, what was written so far is put aside."""
 
 
 def groups(value: int) -> tuple[int, int]:
@@ -45,6 +49,8 @@ def encode_source(layouts: Layouts, kind: int) -> Source:
     maker = _Maker(layouts)
     maker.type(layouts[kind], "value")
     maker.flush()
+    for part in reversed(maker.parts):
+        maker.source.add(f"a = ({part} - 1 << a.bit_length() - 1) + a")
     maker.source.add("return a")
     return maker.source
 
@@ -57,6 +63,8 @@ class _Maker:
         self.run: list[tuple[int, str]] = []
         """Widths and expressions of what is to be appended to ``a``; an empty expression is zero."""
         self.started = False
+        self.parts: list[str] = []
+        """Variables with what precedes ``a``: behind a large part it starts anew, lest each step copy all of it."""
         rows = self.walker.tables.datatypes
         self.datatypes = [rows[start : start + DATATYPE] for start in range(0, len(rows), DATATYPE)]
 
@@ -236,11 +244,11 @@ class _Maker:
         cls = self.source.constant("C", layout.cls)
         self.source.add(f"if {item}.__class__ is not {cls}: raise Slow")
         if layout.inlinable() and len(self.source.lines) < _MOST_LINES:
-            before = (len(self.source.lines), list(self.run), self.started)
+            before = (len(self.source.lines), list(self.run), self.started, list(self.parts))
             try:
                 self.type(layout, item)
             except Unplannable:
-                lines, self.run, self.started = before
+                lines, self.run, self.started, self.parts = before
                 del self.source.lines[lines:]
             else:
                 return
@@ -257,6 +265,15 @@ class _Maker:
     def _call(self, plan: str, item: str) -> None:
         self.flush()
         self.source.add(f"b = {plan}({item})", "a = (a - 1 << b.bit_length() - 1) + b")
+        self._part()
+
+    def _part(self) -> None:
+        """Put aside what may be long by now."""
+        if not self.source.nested:
+            part = self.source.name("t")
+            self.source.add(f"{part} = a")
+            self.parts.append(part)
+            self.started = False
 
     # Values
 
@@ -332,3 +349,5 @@ class _Maker:
             self._varint(head)
         self.source.add(f"m = {length} << 3")
         self.append(f"number({item}, 'big')")
+        if longest >= _LONG:
+            self._part()

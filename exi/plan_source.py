@@ -29,6 +29,11 @@ class Source:
             self.add("pass")
         self._depth -= 1
 
+    @property
+    def nested(self) -> bool:
+        """Whether the next line stands in a branch or loop."""
+        return self._depth > 1
+
     def name(self, prefix: str) -> str:
         """Return a variable name that was not used before."""
         self._names += 1
