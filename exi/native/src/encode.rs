@@ -7,9 +7,8 @@ use crate::decode::width_of;
 use crate::engine::{Engine, HEADER, MAX_DEPTH};
 use crate::error::{Failure, Outcome, corrupt, unfit};
 use crate::flat::transcode;
-use crate::reader::MAX_INTEGER_GROUPS;
 use crate::tables::{Class, Datatype, Event, Flatness, Kind, Mode, Production, Representation, State};
-use crate::values::{STRING_CODES, check_length, check_range};
+use crate::values::{STRING_CODES, check_large, check_length, check_range};
 use crate::writer::Writer;
 
 /// One encoding.
@@ -369,7 +368,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
                 return Ok((code, production));
             }
         }
-        unfit(format!("{} where {} belongs", type_name(item), self.engine.expected(state)))
+        self.misplaced(item, mode, state)
     }
 
     fn choose_content(
@@ -402,9 +401,15 @@ impl<'e, 'py> Encoder<'e, 'py> {
         if let Some(found) = wildcard {
             return Ok(found);
         }
-        let what = if is_item {
+        self.misplaced(item, Mode::Content, state)
+    }
+
+    /// Say what stands where something else belongs.
+    #[cold]
+    fn misplaced<T>(&self, item: &Bound<'py, PyAny>, mode: Mode, state: usize) -> Outcome<T> {
+        let what = if item.get_type().is(self.engine.item(self.py)?) {
             item.getattr("name")?.to_string()
-        } else if is_text {
+        } else if mode == Mode::Content && item.is_instance_of::<PyString>() {
             "text".into()
         } else {
             type_name(item)
@@ -515,17 +520,9 @@ impl<'e, 'py> Encoder<'e, 'py> {
     /// Integers beyond 127 bits: the limb work is Python's.
     #[cold]
     fn large_integer(&mut self, row: &Datatype, number: &Bound<'py, PyInt>) -> Outcome<()> {
+        check_large(row, number, None)?;
         let negative = number.lt(0)?;
         let length: u32 = number.call_method0("bit_length")?.extract()?;
-        if row.minimum.is_some() && negative {
-            return unfit(format!("an integer of {length} bits is below the minimum"));
-        }
-        if row.maximum.is_some() && !negative {
-            return unfit(format!("an integer of {length} bits is above the maximum"));
-        }
-        if length > MAX_INTEGER_GROUPS * 7 {
-            return unfit(format!("an integer longer than {} bits", MAX_INTEGER_GROUPS * 7));
-        }
         let magnitude = if negative { number.bitxor(-1)? } else { number.clone().into_any() };
         let bytes = magnitude.call_method1("to_bytes", (length.div_ceil(8), "little"))?;
         let bytes = bytes.cast::<PyBytes>().map_err(|_| corrupt())?.as_bytes();

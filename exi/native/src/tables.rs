@@ -1034,7 +1034,7 @@ fn read_datatypes(sequence: &Bound<'_, PyAny>, enumerations: &[Enumeration]) -> 
                 return bad("facets beyond 64 bits");
             }
             let bits = |value: i128| 128 - value.unsigned_abs().leading_zeros();
-            let bounded = high.is_some() && (low.is_some() || *minimum >= 0);
+            let bounded = high.is_some() && low.is_some();
             Ok(Datatype {
                 representation,
                 width: small(i64::try_from(*width)?, if representation == Representation::Binary { 64 } else { 16 })?,

@@ -134,10 +134,14 @@ pub fn check_range(row: &Datatype, value: i128, start: Option<usize>) -> Outcome
 
 #[cold]
 fn out_of_range(row: &Datatype, value: i128, start: Option<usize>) -> Box<Failure> {
-    match row.minimum {
-        Some(minimum) if value < minimum => Failure::new(format!("{value} is below the minimum {minimum}"), start),
-        _ => Failure::new(format!("{value} is above the maximum {}", row.maximum.unwrap_or_default()), start),
-    }
+    beyond(row, &value.to_string(), row.minimum.is_some_and(|minimum| value < minimum), start)
+}
+
+/// Say that an integer, already in words, is outside its facets.
+#[cold]
+fn beyond(row: &Datatype, shown: &str, below: bool, start: Option<usize>) -> Box<Failure> {
+    let (side, limit) = if below { ("below the minimum", row.minimum) } else { ("above the maximum", row.maximum) };
+    Failure::new(format!("{shown} is {side} {}", limit.unwrap_or_default()), start)
 }
 
 #[inline(always)]
@@ -185,19 +189,24 @@ fn large_integer<'py>(
         let value = groups.iter().take(18).rev().fold(0, |value: u128, group| value << 7 | u128::from(*group));
         return integer(py, row, Unsigned::Small(value), negative, start);
     }
-    if row.maximum.is_some() && !negative {
-        return refuse(format!("an integer of {significant} bits is above the maximum"), start);
-    }
-    if row.minimum.is_some() && negative {
-        return refuse(format!("an integer of {significant} bits is below the minimum"), start);
-    }
     let magnitude = py.get_type::<PyInt>().call_method1("from_bytes", (PyBytes::new(py, &bytes), "little"))?;
     let value = if negative { magnitude.bitxor(-1)? } else { magnitude };
-    let length: usize = value.call_method0("bit_length")?.extract()?;
-    if length > MAX_INTEGER_GROUPS as usize * 7 {
-        return refuse(format!("an integer longer than {} bits", MAX_INTEGER_GROUPS * 7), start);
-    }
+    check_large(row, &value, Some(start))?;
     Ok(value)
+}
+
+/// Refuse an integer beyond 127 bits that is outside its facets, or longer than any may be.
+#[cold]
+pub fn check_large(row: &Datatype, value: &Bound<'_, PyAny>, start: Option<usize>) -> Outcome<()> {
+    let length: u32 = value.call_method0("bit_length")?.extract()?;
+    if length > MAX_INTEGER_GROUPS * 7 {
+        return Err(Failure::new(format!("an integer longer than {} bits", MAX_INTEGER_GROUPS * 7), start));
+    }
+    let negative = value.lt(0)?;
+    if if negative { row.minimum } else { row.maximum }.is_some() {
+        return Err(beyond(row, &value.str()?.to_string(), negative, start));
+    }
+    Ok(())
 }
 
 /// Read `count` code points. ASCII, one byte a character, is one shifted copy.
