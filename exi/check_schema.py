@@ -2,28 +2,19 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from exi.command import OK, REFUSED, USAGE, add_command, note, printable
 from exi.registry import message_sets
 from exi.schema import MessageSet
 from exi.xsd import Comparison, Folder, Place, XsdError, compare
 
-EQUAL: Final = 0
-DIFFERENT: Final = 1
-UNREADABLE: Final = 2
-
-_EXITS = (
-    "exit codes: 0 all sets found are equal, 1 there are differences, "
-    "2 a file cannot be read, or no file of any set is there"
-)
-
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse names it so
+    from exi.command import Commands
 
 
 class SetResult(msgspec.Struct):
@@ -52,11 +43,11 @@ class Report(msgspec.Struct):
 
     @property
     def exit_code(self) -> int:
-        """The exit code that the command gives."""
+        """The exit code of the command: a check that found nothing to check, or not all of it, is no success."""
         statuses = {result.status for result in self.results}
         if self.errors or not statuses & {"equal", "different"}:
-            return UNREADABLE
-        return DIFFERENT if "different" in statuses else EQUAL
+            return USAGE
+        return REFUSED if "different" in statuses else OK
 
 
 def check(directory: Path, schemas: Mapping[str, MessageSet]) -> Report:
@@ -81,13 +72,11 @@ def check(directory: Path, schemas: Mapping[str, MessageSet]) -> Report:
 
 def add_parser(commands: "Commands") -> None:
     """Add the command to those of ``exi``."""
-    text = "prove the message classes equal to official XSD files"
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "check-schema",
-        help=text,
-        description=f"{text[0].upper()}{text[1:]}: declarations, datatypes, facets, grammars, event codes.",
-        epilog=f"example:\n  exi check-schema ~/schemas/iso15118\n\n{_EXITS}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "prove the message classes equal to official XSD files",
+        "exi check-schema ~/schemas/iso15118",
     )
     command.add_argument(
         "directory",
@@ -114,12 +103,12 @@ def print_report(report: Report) -> None:
     for result in report.results:
         if result.comparison is not None:
             for difference in result.comparison.differences:
-                print(f"{result.schema.name}: {difference}")
-        print(f"{result.schema.name}: {_summary(result)}")
+                print(printable(f"{result.schema.name}: {difference}"))
+        print(printable(f"{result.schema.name}: {_summary(result)}"))
     for error in report.errors:
-        print(f"exi: {error}", file=sys.stderr)
-    if not report.errors and report.exit_code == UNREADABLE:
-        print(f"exi: no XSD file of an installed message set lies below {report.directory}", file=sys.stderr)
+        note(str(error))
+    if not report.errors and report.exit_code == USAGE:
+        note(f"no XSD file of an installed message set lies below {report.directory}")
 
 
 def _summary(result: SetResult) -> str:
@@ -141,7 +130,7 @@ def to_json(report: Report) -> dict[str, Any]:
     """Return the report as plain data."""
     return {
         "directory": str(report.directory),
-        "equal": report.exit_code == EQUAL,
+        "equal": report.exit_code == OK,
         "exit_code": report.exit_code,
         "sets": [_set_to_json(result) for result in report.results],
         "errors": [{**_place_to_json(error.place), "reason": error.reason} for error in report.errors],

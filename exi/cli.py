@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from exi import explain_command, info
+from exi import check_schema, explain_command, info
 from exi.command import EXITS, OK, REFUSED, USAGE, UsageError, add_command, note
 from exi.convert import add_decode, add_encode
 from exi.errors import ExiError
@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     add_encode(commands)
     explain_command.add_parser(commands)
     _add_verify(commands)
+    check_schema.add_parser(commands)
     info.add_parser(commands)
     return parser
 

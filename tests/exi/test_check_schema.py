@@ -1,10 +1,9 @@
-import argparse
 import json
 from pathlib import Path
 
 import pytest
 
-from exi.check_schema import add_parser
+from exi.cli import main
 from exi.schema import MessageSet
 from tests.exi.xsd import mini, mini_types
 from tests.exi.xsd.mini_main import SCHEMA
@@ -23,11 +22,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(*arguments: str | Path) -> int:
-    parser = argparse.ArgumentParser()
-    add_parser(parser.add_subparsers())
-    options = parser.parse_args(["check-schema", *map(str, arguments)])
-    code: int = options.run(options)
-    return code
+    return main(["check-schema", *map(str, arguments)])
 
 
 def test_equal_sets(tmp_path: Path, capsys: Captured) -> None:
