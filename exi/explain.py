@@ -339,14 +339,11 @@ class _Values(ValueCodec):
             case Representation.BINARY:
                 return ("hexBinary" if radix == 16 else "base64Binary") + _length_in_words(shortest, longest)
         name = "unsigned integer" if representation == Representation.UNSIGNED else "integer"
-        match flags:
-            case 0:
-                return name
-            case _ if flags == HAS_MINIMUM | HAS_MAXIMUM:
-                return f"{name}, {minimum} to {maximum}"
-            case _ if flags == HAS_MINIMUM:
-                return f"{name}, at least {minimum}"
-        return f"{name}, at most {maximum}"
+        if flags == HAS_MINIMUM | HAS_MAXIMUM:
+            return f"{name}, {minimum} to {maximum}"
+        if flags & HAS_MINIMUM:
+            return f"{name}, at least {minimum}"
+        return f"{name}, at most {maximum}" if flags else name
 
 
 def _length_in_words(shortest: int, longest: int) -> str:

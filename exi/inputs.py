@@ -66,11 +66,11 @@ def add_input_arguments(command: argparse.ArgumentParser) -> None:
     source = command.add_mutually_exclusive_group()
     source.add_argument(
         "file",
-        nargs="?",
-        default="-",
+        nargs="*",
+        default=["-"],
         metavar="FILE",
-        help="raw bytes, hex or base64, EXI or a V2GTP frame, whichever it is; or the hex text itself; "
-        "- or nothing: standard input",
+        help="raw bytes, hex or base64, EXI or a V2GTP frame, whichever it is; - or nothing: standard input. "
+        "Hexadecimal text may stand here itself, in one piece or several",
     )
     source.add_argument("--hex", metavar="TEXT", help="the data as hexadecimal text")
     source.add_argument("--base64", metavar="TEXT", help="the data as base64 text")
@@ -82,10 +82,12 @@ def read_input(options: argparse.Namespace) -> Input:
         return _unframed("", "hex", from_hex(options.hex))
     if options.base64 is not None:
         return _unframed("", "base64", from_base64(options.base64))
-    name: str = options.file
-    typed = _typed(name)
+    typed = _typed(" ".join(options.file))
     if typed is not None:
         return _unframed("", "hex", typed)
+    if len(options.file) > 1:
+        raise UsageError(f"one file at a time, not {len(options.file)}")
+    name: str = options.file[0]
     content = read_file(name)
     place = place_of(name)
     try:

@@ -107,6 +107,14 @@ def test_what_cannot_be_encoded(
     assert captured.out == ""
 
 
+def test_encode_writes_raw_bytes(
+    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(AUTHORIZATION.xml, monkeypatch)
+    assert main(["encode", "--to", "raw"]) == 0
+    assert capfdbinary.readouterr().out == AUTHORIZATION.exi
+
+
 def test_decode_takes_frames(capsys: Capture) -> None:
     cable_check = vector("dc_cable_check_req").exi
     assert main(["decode", "--compact", framed(AUTHORIZATION.exi, 0x8001)]) == 0

@@ -9,6 +9,7 @@ import exi
 from exi.detect import Sureness, identify
 from exi.registry import message_sets
 from exi.schema import Item, MessageSet
+from tests.exi import small
 from tests.exi.strategies import documents, fragments
 from tests.exi.vectors import VECTORS, vector
 from v2g.messages import appprotocol, iso2, iso20, xmldsig
@@ -117,6 +118,14 @@ def _tuple() -> iso2.SAScheduleTuple:
     return iso2.SAScheduleTuple(
         sa_schedule_tuple_id=1, p_max_schedule=iso2.PMaxSchedule(p_max_schedule_entry=[entry])
     )
+
+
+def test_a_document_may_be_a_simple_value() -> None:
+    """It can be read, and shown with its name, but a bare value does not say which element it is."""
+    data = bytes.fromhex("80") + (0b100_0_00000111_0_000).to_bytes(2, "big")
+    answer = identify(data, [small.SCHEMA])
+    assert answer.candidates[0].item == Item("Number", small.NAMESPACE, 7)
+    assert answer.reason == "the set, and it fits, but it would be written differently"
 
 
 def test_fragments_are_found_where_no_document_fits() -> None:

@@ -33,6 +33,7 @@ from exi.explain import (
 from exi.registry import message_sets
 from exi.schema import Item, MessageSet
 from exi.tables import tables_of
+from tests.exi import small
 from tests.exi.strategies import documents, fragments
 from tests.exi.vectors import VECTORS, vector
 from v2g.messages import iso2, xmldsig
@@ -227,6 +228,18 @@ def test_datatypes_in_words() -> None:
         "base64Binary, length 16",
         "base64Binary",
     } <= words
+
+
+def test_bounds_in_words() -> None:
+    message = small.Holder(head=[small.Left()], large=10, small=-10, text="ab", data=b"")
+    pieces = told(exi.encode(message, small.SCHEMA), small.SCHEMA).pieces
+    words = {piece.path: (piece.value, piece.datatype) for piece in pieces if piece.event == VALUE}
+    assert words == {
+        "/Holder/Large": (10, "unsigned integer, at least 10"),
+        "/Holder/Small": (-10, "integer, at most -10"),
+        "/Holder/Text": ("ab", "string, length at least 2"),
+    }
+    assert ("EE", "/Holder/Data", 0, None) in codes(pieces)
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exi.command import UsageError
-from exi.inputs import MAX_BYTES, MAX_FILE_BYTES, Frame, Input, read_input, read_text, recognise
+from exi.inputs import (
+    MAX_BYTES,
+    MAX_FILE_BYTES,
+    Frame,
+    Input,
+    add_input_arguments,
+    read_input,
+    read_text,
+    recognise,
+)
 
 EXI = bytes.fromhex("8098020fc29c7096f53a259008")
 FRAME = bytes.fromhex("01fe8001") + len(EXI).to_bytes(4, "big") + EXI
 
 
-def arguments(file: str = "-", *, hex: str | None = None, base64: str | None = None) -> argparse.Namespace:  # noqa: A002 - the arguments' names
-    return argparse.Namespace(file=file, hex=hex, base64=base64)
+def arguments(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_input_arguments(parser)
+    return parser.parse_args(words)
 
 
 @pytest.mark.parametrize(
@@ -96,9 +107,10 @@ def test_arguments_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     file = tmp_path / "message.exi"
     file.write_bytes(EXI)
     assert read_input(arguments(str(file))) == Input(str(file), "raw", EXI)
-    assert read_input(arguments(hex="80:98")) == Input("", "hex", b"\x80\x98")
-    assert read_input(arguments(base64=b2a_base64(EXI).decode())) == Input("", "base64", EXI)
+    assert read_input(arguments("--hex", "80:98")) == Input("", "hex", b"\x80\x98")
+    assert read_input(arguments("--base64", b2a_base64(EXI).decode())) == Input("", "base64", EXI)
     assert read_input(arguments(EXI.hex())) == Input("", "hex", EXI)
+    assert read_input(arguments(*EXI.hex(" ", 2).split())) == Input("", "hex", EXI)
     assert read_input(arguments(f"0x{FRAME.hex(' ')}")) == Input("", "hex", EXI, Frame(0x8001, 13, 13))
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(EXI)))
     assert read_input(arguments()) == Input("standard input", "raw", EXI)
@@ -114,16 +126,17 @@ def test_a_file_wins_over_hex_text(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ("options", "message"),
     [
         (arguments(""), "the name of the file is empty"),
+        (arguments("80", "zz"), "one file at a time, not 2"),
         (arguments("/no/such/file"), "/no/such/file: No such file or directory"),
         (arguments("4098"), "4098: No such file or directory"),
         (arguments("/"), "/: Is a directory"),
         (arguments("a\0b"), "a\0b: embedded null byte"),
         (arguments("80" * 3000 + "9"), "File name too long"),
-        (arguments(hex="809"), "not hexadecimal: an odd number of digits, 3"),
-        (arguments(hex="80zz"), "not hexadecimal: the character 'z'"),
-        (arguments(hex="80\u0661"), "not hexadecimal: the character '\\u0661'"),
-        (arguments(base64="!"), "not base64: "),
-        (arguments(base64="gJg\u0661"), "not base64: "),
+        (arguments("--hex", "809"), "not hexadecimal: an odd number of digits, 3"),
+        (arguments("--hex", "80zz"), "not hexadecimal: the character 'z'"),
+        (arguments("--hex", "80\u0661"), "not hexadecimal: the character '\\u0661'"),
+        (arguments("--base64", "!"), "not base64: "),
+        (arguments("--base64", "gJg\u0661"), "not base64: "),
         (arguments("/dev/zero"), f"/dev/zero: more than {MAX_FILE_BYTES} bytes"),
     ],
 )

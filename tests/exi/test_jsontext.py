@@ -11,6 +11,7 @@ from exi.codec import decode_item
 from exi.jsontext import dump, item_from_json
 from exi.registry import message_sets
 from exi.schema import Item, MessageSet
+from tests.exi import small
 from tests.exi.strategies import documents, fragments
 from tests.exi.vectors import VECTORS
 from v2g.messages import appprotocol, iso2, iso20, xmldsig
@@ -279,3 +280,34 @@ def test_json_nests_no_deeper_than_exi() -> None:
         value = xmldsig.Object(content=[Item("Object", DS, value)])
     with pytest.raises(exi.ExiError, match="elements nest deeper than 64"):
         exi.to_json(value, xmldsig.SCHEMA)
+
+
+def test_a_list_of_elements_of_several_names() -> None:
+    left, right = small.Left(), small.Right()
+    holder = small.Holder(head=[left, left, right])
+    text = exi.to_json(holder, small.SCHEMA)
+    assert text == '{"Holder": {"Left": [{}, {}], "Right": [{}]}}'
+    assert exi.from_json(text, small.SCHEMA) == holder
+    with pytest.raises(
+        exi.ExiError, match="JSON cannot hold Left after an element of another name in one list"
+    ):
+        exi.to_json(small.Holder(head=[left, right, left]), small.SCHEMA)
+
+
+def test_repeated_groups() -> None:
+    text = '{"Grouped": {"#content": [{"A": "x"}, {"B": 1}, {"A": ""}]}}'
+    names: list[Item | str] = [
+        Item("A", small.NAMESPACE, "x"),
+        Item("B", small.NAMESPACE, 1),
+        Item("A", small.NAMESPACE, ""),
+    ]
+    assert exi.from_json(text, small.SCHEMA) == small.Grouped(content=names)
+    assert exi.to_json(small.Grouped(content=names), small.SCHEMA) == text
+    for wrong_text, reason in (
+        ('{"Grouped": {"#content": [{"B": 1}]}}', "B where A belongs at /Grouped/#content[1]"),
+        ('{"Grouped": {"#content": ["x"]}}', "text where A belongs at /Grouped/#content[1]"),
+        ('{"Grouped": {}}', "A is missing at /Grouped"),
+    ):
+        with pytest.raises(exi.ExiError) as caught:
+            exi.from_json(wrong_text, small.SCHEMA)
+        assert str(caught.value) == reason
