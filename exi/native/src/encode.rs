@@ -6,8 +6,8 @@ use pyo3::types::{PyBool, PyByteArray, PyBytes, PyInt, PyList, PyString, PyTuple
 use crate::decode::width_of;
 use crate::engine::{Engine, HEADER, MAX_DEPTH};
 use crate::error::{Failure, Outcome, corrupt, unfit};
-use crate::flat::transcode;
-use crate::tables::{Class, Datatype, Event, Flatness, Kind, Mode, Production, Representation, State};
+use crate::plan::{Action, Place, Run};
+use crate::tables::{Class, Datatype, Event, Kind, Mode, Production, Representation, State};
 use crate::values::{STRING_CODES, check_large, check_length, check_range};
 use crate::writer::Writer;
 
@@ -17,8 +17,6 @@ pub struct Encoder<'e, 'py> {
     py: Python<'py>,
     /// What was written.
     pub writer: Writer,
-    /// An object around this one could not be flattened, so this one probably cannot either.
-    tried: bool,
 }
 
 fn type_name(value: &Bound<'_, PyAny>) -> String {
@@ -35,10 +33,27 @@ fn is_empty(value: &Bound<'_, PyAny>) -> bool {
     }
 }
 
+/// An integer of at most 64 bits.
+#[inline(always)]
+fn small_integer(value: &Bound<'_, PyAny>) -> Option<i64> {
+    value.cast::<PyInt>().ok()?.extract().ok()
+}
+
+/// The text of a string that is ASCII.
+#[inline(always)]
+fn ascii<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a str> {
+    value.cast::<PyString>().ok()?.to_str().ok().filter(|text| text.is_ascii())
+}
+
+#[inline(always)]
+fn fits_length(row: &Datatype, count: usize) -> bool {
+    count >= row.shortest && row.longest.is_none_or(|longest| count <= longest)
+}
+
 impl<'e, 'py> Encoder<'e, 'py> {
     /// Start with an empty buffer, whose memory is reused.
     pub fn new(engine: &'e Engine, py: Python<'py>, buffer: Vec<u8>) -> Self {
-        Encoder { engine, py, writer: Writer::new(buffer), tried: false }
+        Encoder { engine, py, writer: Writer::new(buffer) }
     }
 
     /// The bytes.
@@ -119,9 +134,14 @@ impl<'e, 'py> Encoder<'e, 'py> {
         Ok(())
     }
 
+    #[inline(always)]
+    fn is_a(&self, value: &Bound<'py, PyAny>, class: &Class) -> bool {
+        std::ptr::addr_eq(class.class.as_ptr(), value.get_type_ptr())
+    }
+
     #[inline]
     fn is_of(&self, value: &Bound<'py, PyAny>, class: usize) -> Outcome<bool> {
-        Ok(std::ptr::addr_eq(self.engine.tables.class(class)?.class.as_ptr(), value.get_type_ptr()))
+        Ok(self.is_a(value, self.engine.tables.class(class)?))
     }
 
     fn fits(&self, element: usize, value: &Bound<'py, PyAny>, simple: bool) -> Outcome<bool> {
@@ -181,91 +201,208 @@ impl<'e, 'py> Encoder<'e, 'py> {
     fn class(&mut self, index: usize, value: &Bound<'py, PyAny>, depth: usize) -> Outcome<()> {
         let tables = &self.engine.tables;
         let class = tables.class(index)?;
-        if self.flat(class, value, depth).is_some() {
-            return Ok(());
-        }
-        let tried = self.tried;
-        self.tried |= matches!(class.flat, Flatness::Always);
-        let outcome = self.walk(class, value, depth);
-        self.tried = tried;
-        outcome
-    }
-
-    fn walk(&mut self, class: &'e Class, value: &Bound<'py, PyAny>, depth: usize) -> Outcome<()> {
-        let tables = &self.engine.tables;
-        let mut state = class.start;
+        let mut place = class.place;
         let mut count = 0;
         for &field in &class.order {
             let row = class.fields.get(field).ok_or_else(corrupt)?;
-            let held = value.getattr(&row.name)?;
+            let held = value.getattr(row.name.bind(self.py))?;
             if row.mode < Mode::List {
                 if held.is_none() {
                     continue;
                 }
+                if let Some(next) = self.quick(&place, field, &held, depth)? {
+                    place = *next;
+                    count = 0;
+                    continue;
+                }
+            }
+            let mut state = place.state as usize;
+            if row.mode < Mode::List {
                 match self.item(class, field, &held, None, depth, &mut state, &mut count)? {
                     Flow::On => {}
                     Flow::Over => return Ok(()),
                 }
-                continue;
+            } else {
+                let items = self.items(&held, row.name.bind(self.py))?;
+                for (number, item) in items.iter().enumerate() {
+                    self.item(class, field, &item, Some((&items, number)), depth, &mut state, &mut count)?;
+                }
             }
-            let items = self.items(&held, row.name.bind(self.py))?;
-            for (number, item) in items.iter().enumerate() {
-                self.item(class, field, &item, Some((&items, number)), depth, &mut state, &mut count)?;
-            }
+            place = tables.place(state)?;
         }
-        let row = tables.state(state)?;
-        match tables.productions_of(state).iter().position(|production| production.event == Event::End) {
+        match tables.code_of_end(&place) {
             Some(code) => {
-                self.writer.bits(code as u64, row.width);
+                self.writer.bits(code as u64, place.width.into());
+                Ok(())
+            }
+            None => self.unfinished(&place),
+        }
+    }
+
+    #[cold]
+    fn unfinished(&mut self, place: &Place) -> Outcome<()> {
+        let state = place.state as usize;
+        match self.engine.tables.productions_of(state).iter().position(|production| production.event == Event::End) {
+            Some(code) => {
+                self.writer.bits(code as u64, place.width.into());
                 Ok(())
             }
             None => unfit(format!("{} is missing", self.engine.expected(state))),
         }
     }
 
-    /// Write a value the quick way (see [`crate::flat`]), or write nothing.
+    /// Take the short cut of a field's production and return what follows; or write nothing and leave it to the plain
+    /// walk, which also has the words for what does not fit.
     #[inline]
-    fn flat(&mut self, class: &'e Class, value: &Bound<'py, PyAny>, depth: usize) -> Option<()> {
-        match &class.flat {
-            Flatness::Always if self.tried => None,
-            Flatness::Always => {
-                self.tried = true;
-                let written = self.flatten(class, value, depth);
-                self.tried = false;
-                written
-            }
-            Flatness::Of(names) => {
-                if self.engine.looks_first() && !self.leads_to_flat(names, value) {
-                    return None;
+    fn quick(
+        &mut self,
+        place: &Place,
+        field: usize,
+        held: &Bound<'py, PyAny>,
+        depth: usize,
+    ) -> Outcome<Option<&'e Place>> {
+        let tables = &self.engine.tables;
+        let Some(mut code) = tables.code_of_field(place, field) else { return Ok(None) };
+        let Some(mut quick) = tables.quick_at(place, code) else { return Ok(None) };
+        let width = u32::from(place.width);
+        match quick.action {
+            Action::Run | Action::Class => {
+                let mut class = tables.class(quick.subject as usize)?;
+                if !self.is_a(held, class) {
+                    // A substitution group.
+                    let found = self.class_of(held).and_then(|class| tables.code_of_class(place, class));
+                    match found.and_then(|found| Some((found, tables.quick_at(place, found)?))) {
+                        Some((found, other)) if usize::from(other.field) == field => (code, quick) = (found, other),
+                        _ => return Ok(None),
+                    }
+                    class = tables.class(quick.subject as usize)?;
                 }
-                let written = self.flatten(class, value, depth);
-                self.engine.look_first(written.is_none());
-                written
+                if let Some(run) = &class.run
+                    && self.run(class, run, held, code as u64, width)?
+                {
+                    return Ok(Some(&quick.next));
+                }
+                if depth + 1 >= MAX_DEPTH {
+                    return Ok(None);
+                }
+                self.writer.bits(code as u64, width);
+                if let Err(failure) = self.class(quick.subject as usize, held, depth + 1) {
+                    return Err(self.within_child(failure, place, code));
+                }
             }
-            Flatness::Never => None,
+            Action::Boolean | Action::Enumeration | Action::Offset => {
+                let Some(value) = self.short(quick.action, held, quick.low, quick.high, quick.enumeration) else {
+                    return Ok(None);
+                };
+                let value_width = u32::from(quick.width);
+                let bits = (code as u64) << (value_width + 2) | value << 1;
+                self.writer.bits(bits, width + value_width + 2);
+            }
+            Action::Unsigned | Action::Signed => {
+                let Some(number) = small_integer(held).filter(|number| *number >= quick.low && *number <= quick.high)
+                else {
+                    return Ok(None);
+                };
+                let sign_width = u32::from(quick.action == Action::Signed);
+                let head = (code as u64) << (1 + sign_width) | u64::from(number < 0);
+                self.writer.groups_between(head, width + 1 + sign_width, number, 1);
+            }
+            Action::Long => {
+                let row = tables.datatype(quick.datatype as usize)?;
+                if row.representation == Representation::Text {
+                    let Some(text) = ascii(held) else { return Ok(None) };
+                    if text.is_empty() || !fits_length(row, text.len()) {
+                        return Ok(None);
+                    }
+                    self.writer.bits((code as u64) << 1, width + 1);
+                    self.writer.unsigned((text.len() + STRING_CODES) as u64);
+                    self.writer.octets(text.as_bytes());
+                } else {
+                    let Ok(bytes) = held.cast_exact::<PyBytes>() else { return Ok(None) };
+                    let bytes = bytes.as_bytes();
+                    if bytes.is_empty() || !fits_length(row, bytes.len()) {
+                        return Ok(None);
+                    }
+                    self.writer.bits((code as u64) << 1, width + 1);
+                    self.writer.unsigned(bytes.len() as u64);
+                    self.writer.octets(bytes);
+                }
+                self.writer.bits(0, 1);
+            }
+            Action::Attribute => {
+                let Some(text) = ascii(held) else { return Ok(None) };
+                let row = tables.datatype(quick.datatype as usize)?;
+                if row.representation != Representation::Text || !fits_length(row, text.len()) {
+                    return Ok(None);
+                }
+                self.writer.bits(code as u64, width);
+                self.writer.unsigned((text.len() + STRING_CODES) as u64);
+                self.writer.octets(text.as_bytes());
+            }
+            Action::Text | Action::Plain | Action::End => return Ok(None),
+        }
+        Ok(Some(&quick.next))
+    }
+
+    /// Write event code and content of a class whose fields are all short; false, and nothing is written, where
+    /// anything is unusual.
+    #[inline(always)]
+    fn run(&mut self, class: &'e Class, run: &Run, value: &Bound<'py, PyAny>, code: u64, width: u32) -> Outcome<bool> {
+        let mut bits = 0;
+        let mut last = None;
+        for (field, row) in run.fields.iter().zip(&class.fields) {
+            let held = value.getattr(row.name.bind(self.py))?;
+            match field.action {
+                Action::Signed | Action::Unsigned => {
+                    let Some(number) = small_integer(&held) else { return Ok(false) };
+                    if number < field.low || number > field.high {
+                        return Ok(false);
+                    }
+                    bits |= u64::from(number < 0) << field.shift;
+                    last = Some(number);
+                }
+                action => {
+                    let Some(value) = self.short(action, &held, field.low, field.high, field.enumeration) else {
+                        return Ok(false);
+                    };
+                    bits |= value << field.shift;
+                }
+            }
+        }
+        let bits = code << run.width | bits >> (64 - run.width);
+        match last {
+            Some(number) => self.writer.groups_between(bits, width + run.width, number, 2),
+            None => self.writer.bits(bits, width + run.width),
+        }
+        Ok(true)
+    }
+
+    /// The code of a value of fixed width.
+    #[inline(always)]
+    fn short(&self, action: Action, held: &Bound<'py, PyAny>, low: i64, high: i64, enumeration: u32) -> Option<u64> {
+        match action {
+            Action::Boolean => Some(held.cast::<PyBool>().ok()?.is_true().into()),
+            // Members are compared by identity: their hash and equality are written in Python.
+            Action::Enumeration => {
+                let members = &self.engine.tables.enumeration(enumeration as usize).ok()?.members;
+                members.iter().position(|member| member.is(held)).map(|code| code as u64)
+            }
+            _ => {
+                let number = small_integer(held)?;
+                (number >= low && number <= high).then(|| number.wrapping_sub(low) as u64)
+            }
         }
     }
 
-    fn leads_to_flat(&self, names: &[Py<PyString>], value: &Bound<'py, PyAny>) -> bool {
-        let mut held = value.clone();
-        for name in names {
-            match held.getattr(name) {
-                Ok(inner) => held = inner,
-                Err(_) => return false,
-            }
+    /// Name the child that a failure comes from.
+    #[cold]
+    #[inline(never)]
+    fn within_child(&self, failure: Box<Failure>, place: &Place, code: usize) -> Box<Failure> {
+        let tables = &self.engine.tables;
+        match tables.productions_of(place.state as usize).get(code) {
+            Some(production) => failure.within(tables.local(production.index())),
+            None => failure,
         }
-        let class = self.class_of(&held).and_then(|class| self.engine.tables.classes.get(class));
-        class.is_some_and(|class| matches!(class.flat, Flatness::Always))
-    }
-
-    fn flatten(&mut self, class: &'e Class, value: &Bound<'py, PyAny>, depth: usize) -> Option<()> {
-        let flattened = self.engine.flatten(self.py, value)?;
-        let mark = self.writer.mark();
-        let written = transcode(&self.engine.tables, class, flattened.as_bytes(), &mut self.writer, depth);
-        if written.is_none() {
-            self.writer.reset(mark);
-        }
-        written
     }
 
     fn items(&self, held: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> Outcome<Bound<'py, PyList>> {

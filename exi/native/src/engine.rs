@@ -1,7 +1,6 @@
 //! The engine of one message set, as Python sees it, and what both directions share.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -45,8 +44,6 @@ pub struct Engine {
     pub tables: Tables,
     source: Py<PyAny>,
     values: PyOnceLock<Py<PyAny>>,
-    flatten: Py<PyAny>,
-    look_first: AtomicBool,
 }
 
 thread_local! {
@@ -61,13 +58,7 @@ impl Engine {
     /// Read the tables. Raises ValueError where they contradict themselves.
     #[new]
     fn new(tables: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Engine {
-            tables: Tables::read(tables)?,
-            source: tables.clone().unbind(),
-            values: PyOnceLock::new(),
-            flatten: tables.py().import("msgspec.msgpack")?.getattr("Encoder")?.call0()?.getattr("encode")?.unbind(),
-            look_first: AtomicBool::new(false),
-        })
+        Ok(Engine { tables: Tables::read(tables)?, source: tables.clone().unbind(), values: PyOnceLock::new() })
     }
 
     /// The tables that this engine walks.
@@ -156,22 +147,6 @@ impl Engine {
         };
         BUFFER.set(bytes);
         result
-    }
-
-    /// Whether the last message of this kind could not be flattened, so that a look inside is worth its time.
-    pub fn looks_first(&self) -> bool {
-        self.look_first.load(Ordering::Relaxed)
-    }
-
-    /// Remember whether a message could be flattened.
-    pub fn look_first(&self, look: bool) {
-        self.look_first.store(look, Ordering::Relaxed);
-    }
-
-    /// What msgspec writes of a message; None where it cannot.
-    #[inline]
-    pub fn flatten<'py>(&self, py: Python<'py>, message: &Bound<'py, PyAny>) -> Option<Bound<'py, PyBytes>> {
-        self.flatten.bind(py).call1((message,)).ok()?.cast_into().ok()
     }
 
     /// The class `exi.schema.Item`.

@@ -6,7 +6,6 @@ mod decode;
 mod encode;
 mod engine;
 mod error;
-mod flat;
 mod plan;
 mod reader;
 mod tables;

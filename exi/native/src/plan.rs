@@ -50,7 +50,9 @@ pub struct Quick {
     pub subject: u32,
     /// The datatype.
     pub datatype: u32,
-    /// Bits that are zero around a value of fixed width; for a class, its tag.
+    /// The enumeration.
+    pub enumeration: u32,
+    /// Bits that are zero around a value of fixed width.
     pub zeros: u32,
     /// What follows.
     pub next: Place,
@@ -104,14 +106,14 @@ pub struct Run {
 pub struct RunField {
     /// What it holds.
     pub action: Action,
-    /// Where its bits are: how far right they have to go, and how many they are.
+    /// Where its bits are: how far they stand from the low end of the word.
     pub shift: u8,
     /// As in [`Quick`].
     pub width: u8,
     /// As in [`Quick`].
     pub subject: u32,
     /// As in [`Quick`].
-    pub datatype: u32,
+    pub enumeration: u32,
     /// As in [`Quick`].
     pub low: i64,
     /// As in [`Quick`].
@@ -148,7 +150,7 @@ pub fn run_of(class: &Class, plan: &[Quick]) -> Option<Run> {
             shift: u8::try_from(64 - end).ok()?,
             width: u8::try_from(value_width).ok()?,
             subject: quick.subject,
-            datatype: quick.datatype,
+            enumeration: quick.enumeration,
             low: quick.low,
             high: quick.high,
         });
@@ -177,6 +179,7 @@ const PLAIN: Quick = Quick {
     field: NO_FIELD,
     subject: 0,
     datatype: 0,
+    enumeration: 0,
     zeros: 0,
     next: Place { state: 0, first: 0, count: 0, width: 0 },
     low: 0,
@@ -299,7 +302,6 @@ fn short_form(
                 _ if element.is_abstract => return None,
                 Kind::Class(class) => {
                     quick.action = Action::Class;
-                    quick.zeros = classes.get(class)?.tag.unwrap_or_default();
                     class
                 }
                 Kind::Simple(index) => {
@@ -324,6 +326,7 @@ fn short_form(
                     }
                     if quick.action == Action::Enumeration {
                         (quick.low, quick.high) = (0, i64::try_from(datatype.maximum?).ok()?);
+                        quick.enumeration = u32::try_from(datatype.enumeration).ok()?;
                         *first_members.get(datatype.enumeration)?
                     } else {
                         index

@@ -185,17 +185,6 @@ pub struct Field {
     pub name: Py<PyString>,
 }
 
-/// Whether what msgspec writes of a class can be turned into EXI. Integers beyond 64 bits make msgspec give up.
-#[derive(Debug)]
-pub enum Flatness {
-    /// It cannot, or only by luck.
-    Never,
-    /// It can, but for what is rare.
-    Always,
-    /// It depends on the class of the object that these fields lead to.
-    Of(Vec<Py<PyString>>),
-}
-
 /// A message class.
 pub struct Class {
     /// The class itself.
@@ -204,12 +193,6 @@ pub struct Class {
     pub name: String,
     /// It takes its fields by position.
     pub positional: bool,
-    /// What msgspec writes before its fields; None where msgspec writes it in another way.
-    pub tag: Option<u32>,
-    /// What msgspec writes of it can be turned into EXI, no big integers within.
-    pub flat: Flatness,
-    /// How its fields hold values.
-    pub modes: Vec<Mode>,
     /// Its fields in the order of the class.
     pub fields: Vec<Field>,
     /// The field names.
@@ -228,17 +211,12 @@ pub struct Class {
     pub uri: usize,
 }
 
-/// The first eight bytes of a member's text as a number, all of them, and the member's code.
-pub type Member = (u64, Box<[u8]>, u64);
-
 /// The members of an enumeration.
 pub struct Enumeration {
     /// Members by code.
     pub members: Vec<Py<PyAny>>,
     /// Codes by member, or whatever equals one.
     pub codes: Py<PyDict>,
-    /// The members that are strings, by the length of the text.
-    pub by_length: Vec<Vec<Member>>,
     /// The name of the class.
     pub name: String,
 }
@@ -293,17 +271,8 @@ impl std::hash::Hasher for Addresses {
     }
 }
 
-fn tag_key(place: &Place, tag: u32) -> usize {
-    (place.first as usize) << 32 | tag as usize
-}
-
-/// The first eight bytes of a text as a number; zeros stand for those that are not there.
-#[inline(always)]
-pub fn first_octets(text: &[u8]) -> u64 {
-    match text.first_chunk::<8>() {
-        Some(chunk) => u64::from_be_bytes(*chunk),
-        None => text.iter().fold(0, |number, octet| number << 8 | u64::from(*octet)),
-    }
+fn class_key(place: &Place, class: usize) -> usize {
+    (place.first as usize) << 32 | class
 }
 
 /// Everything an engine sees of a schema.
@@ -313,7 +282,7 @@ pub struct Tables {
     states: Vec<State>,
     productions: Vec<Production>,
     quick: Vec<Quick>,
-    codes_of_tags: HashMap<usize, usize, Addresses>,
+    codes_of_classes: HashMap<usize, usize, Addresses>,
     shortcuts: Vec<Shortcuts>,
     codes_of_fields: Vec<u8>,
     counters: Vec<Counter>,
@@ -382,14 +351,6 @@ fn strings(sequence: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
 
 fn interned(py: Python<'_>, texts: &[String]) -> Vec<Py<PyString>> {
     texts.iter().map(|text| PyString::intern(py, text).unbind()).collect()
-}
-
-/// The tag that msgspec writes in front of a class's fields, where it writes them as an array.
-fn tag_of(class: &Bound<'_, PyAny>) -> PyResult<Option<u32>> {
-    let config = class.getattr("__struct_config__")?;
-    let is_array: bool = config.getattr("array_like")?.extract()?;
-    let tag: Option<u32> = config.getattr("tag")?.extract().unwrap_or_default();
-    Ok(if is_array { tag } else { None })
 }
 
 /// Tell whether a class takes all its fields by position: keyword-only ones are made more slowly.
@@ -557,9 +518,6 @@ impl Tables {
                 class: class.clone().unbind(),
                 name: class.getattr("__name__")?.extract()?,
                 positional: is_positional(class)?,
-                tag: tag_of(class)?,
-                flat: Flatness::Never,
-                modes: fields.iter().map(|field| field.mode).collect(),
                 names: PyTuple::new(py, fields.iter().map(|field| field.name.bind(py)))?.unbind(),
                 lists: (0..fields.len())
                     .filter(|index| fields.get(*index).is_some_and(|field: &Field| field.mode >= Mode::List))
@@ -598,7 +556,7 @@ impl Tables {
             documents: Vec::new(),
             fragments: Fragments::default(),
             quick: plan(&states, &productions, &counters, &elements, &datatypes, &attributes, &classes, &first_members),
-            codes_of_tags: HashMap::default(),
+            codes_of_classes: HashMap::default(),
             shortcuts: Vec::new(),
             codes_of_fields: Vec::new(),
             members,
@@ -617,7 +575,6 @@ impl Tables {
             by_class,
         };
         read.check_fields()?;
-        read.find_flat_classes(py);
         for class in &mut read.classes {
             class.run = if class.positional { run_of(class, &read.quick) } else { None };
         }
@@ -655,10 +612,15 @@ impl Tables {
         Ok(())
     }
 
+    fn quicks(&self, place: &Place) -> Option<&[Quick]> {
+        let first = place.first as usize;
+        self.quick.get(first..first + usize::from(place.count))
+    }
+
     fn find_codes(&mut self) {
         for state in 0..self.states.len() {
             let place = self.place(state).ok();
-            let choices = place.as_ref().and_then(|place| self.quick_of(place)).unwrap_or_default();
+            let choices = place.as_ref().and_then(|place| self.quicks(place)).unwrap_or_default();
             let fields = || choices.iter().map(|quick| quick.field).filter(|field| *field != NO_FIELD);
             let lowest = fields().min().unwrap_or_default();
             let count = fields().max().map_or(0, |highest| highest - lowest + 1);
@@ -673,15 +635,15 @@ impl Tables {
                     *known = short;
                 }
             }
-            let tags: Vec<(u32, usize)> = choices
+            let classes: Vec<(usize, usize)> = choices
                 .iter()
                 .enumerate()
                 .rev()
                 .filter(|(_, quick)| quick.action == Action::Class)
-                .map(|(code, quick)| (quick.zeros, code))
+                .map(|(code, quick)| (quick.subject as usize, code))
                 .collect();
             if let Some(place) = &place {
-                self.codes_of_tags.extend(tags.into_iter().map(|(tag, code)| (tag_key(place, tag), code)));
+                self.codes_of_classes.extend(classes.into_iter().map(|(class, code)| (class_key(place, class), code)));
             }
             self.shortcuts.push(Shortcuts { lowest, first: self.codes_of_fields.len() as u32, count, end });
             self.codes_of_fields.extend(codes);
@@ -717,98 +679,6 @@ impl Tables {
         }
         self.documents = documents;
         self.fragments = fragments;
-    }
-
-    /// The elements that may stand in each field of a class.
-    fn elements_of(&self, class: &Class) -> Vec<Vec<usize>> {
-        let mut found: Vec<Vec<usize>> = class.fields.iter().map(|_| Vec::new()).collect();
-        for state in reachable(class.start, &self.states, &self.productions, &self.counters) {
-            for production in self.productions.get(state.first..state.first + state.count).unwrap_or_default() {
-                if let (Event::Start, Some(elements)) = (production.event, found.get_mut(production.field))
-                    && !elements.contains(&production.index())
-                {
-                    elements.push(production.index());
-                }
-            }
-        }
-        found
-    }
-
-    /// Settle [`Class::flat`]: start from "it always works" and take back what leads to an unbounded integer.
-    fn find_flat_classes(&mut self, py: Python<'_>) {
-        let elements: Vec<Vec<Vec<usize>>> = self.classes.iter().map(|class| self.elements_of(class)).collect();
-        let mut flat: Vec<Flatness> = self
-            .classes
-            .iter()
-            .map(|class| {
-                let in_order = class.order.iter().copied().eq(0..class.fields.len());
-                if class.tag.is_some() && in_order { Flatness::Always } else { Flatness::Never }
-            })
-            .collect();
-        let mut settled = false;
-        while !settled {
-            settled = true;
-            for (index, (class, elements)) in self.classes.iter().zip(&elements).enumerate() {
-                if matches!(flat.get(index), Some(Flatness::Never) | None) {
-                    continue;
-                }
-                let now = self.flatness(py, class, elements, &flat);
-                let changed = !matches!(
-                    (&now, flat.get(index)),
-                    (Flatness::Always, Some(Flatness::Always)) | (Flatness::Of(_), Some(Flatness::Of(_)))
-                );
-                if let (true, Some(known)) = (changed, flat.get_mut(index)) {
-                    *known = now;
-                    settled = false;
-                }
-            }
-        }
-        for (class, flat) in self.classes.iter_mut().zip(flat) {
-            class.flat = flat;
-        }
-    }
-
-    fn flatness(&self, py: Python<'_>, class: &Class, elements: &[Vec<usize>], flat: &[Flatness]) -> Flatness {
-        let mut way: Option<Vec<Py<PyString>>> = None;
-        for (field, elements) in class.fields.iter().zip(elements) {
-            // What a content model holds is no matter: msgspec writes items in a way that is refused anyway.
-            if field.mode == Mode::Content {
-                continue;
-            }
-            let mut beyond = Vec::new();
-            for element in elements {
-                match self.elements.get(*element).map(|element| element.kind) {
-                    Some(Kind::Simple(datatype)) => {
-                        let unbounded = self.datatypes.get(datatype).is_none_or(|datatype| {
-                            datatype.representation == Representation::Signed && datatype.maximum.is_none()
-                        });
-                        if unbounded {
-                            return Flatness::Never;
-                        }
-                    }
-                    Some(Kind::Class(index)) => match flat.get(index) {
-                        Some(Flatness::Always) => {}
-                        Some(Flatness::Of(names)) => beyond.push(Some(names)),
-                        _ => beyond.push(None),
-                    },
-                    None => return Flatness::Never,
-                }
-            }
-            match (beyond.as_slice(), elements.len()) {
-                ([], _) => {}
-                _ if way.is_some() || field.mode >= Mode::List => return Flatness::Never,
-                // One class that itself depends on what it holds.
-                ([Some(names)], 1) => {
-                    let mut longer = vec![field.name.clone_ref(py)];
-                    longer.extend(names.iter().map(|name| name.clone_ref(py)));
-                    way = Some(longer);
-                }
-                // A substitution group, some members of which hold unbounded integers.
-                (_, 2..) if beyond.iter().all(Option::is_none) => way = Some(vec![field.name.clone_ref(py)]),
-                _ => return Flatness::Never,
-            }
-        }
-        way.map_or(Flatness::Always, Flatness::Of)
     }
 
     /// A state's productions.
@@ -850,13 +720,6 @@ impl Tables {
         if known { Some((code, self.quick.get(place.first as usize + code)?)) } else { None }
     }
 
-    /// The short forms of a state's productions.
-    #[inline(always)]
-    pub fn quick_of(&self, place: &Place) -> Option<&[Quick]> {
-        let first = place.first as usize;
-        self.quick.get(first..first + usize::from(place.count))
-    }
-
     /// The event code of the first production that takes the value of a field.
     #[inline(always)]
     pub fn code_of_field(&self, place: &Place, field: usize) -> Option<usize> {
@@ -873,10 +736,16 @@ impl Tables {
         (code != NO_CODE).then_some(code.into())
     }
 
-    /// The event code of the element whose class has a tag.
+    /// The event code of the element of a class.
     #[inline]
-    pub fn code_of_tag(&self, place: &Place, tag: u32) -> Option<usize> {
-        self.codes_of_tags.get(&tag_key(place, tag)).copied()
+    pub fn code_of_class(&self, place: &Place, class: usize) -> Option<usize> {
+        self.codes_of_classes.get(&class_key(place, class)).copied()
+    }
+
+    /// The short form of a state's production.
+    #[inline(always)]
+    pub fn quick_at(&self, place: &Place, code: usize) -> Option<&Quick> {
+        self.quick.get(place.first as usize + code)
     }
 
     /// A member of an enumeration, counted among all members.
@@ -974,7 +843,6 @@ fn read_enumerations(sequence: &Bound<'_, PyAny>) -> PyResult<Vec<Enumeration>> 
     let mut found = Vec::new();
     for enumeration in sequence.try_iter()? {
         let mut members = Vec::new();
-        let mut by_length = Vec::new();
         let codes = PyDict::new(sequence.py());
         let mut name = String::new();
         for member in enumeration?.try_iter()? {
@@ -983,18 +851,9 @@ fn read_enumerations(sequence: &Bound<'_, PyAny>) -> PyResult<Vec<Enumeration>> 
                 name = member.get_type().getattr("__name__")?.extract()?;
             }
             codes.set_item(&member, members.len())?;
-            if let Ok(text) = member.cast::<PyString>() {
-                let text = text.to_str()?.as_bytes();
-                if by_length.len() <= text.len() {
-                    by_length.resize_with(text.len() + 1, Vec::new);
-                }
-                if let Some(same) = by_length.get_mut(text.len()) {
-                    same.push((first_octets(text), text.into(), members.len() as u64));
-                }
-            }
             members.push(member.unbind());
         }
-        found.push(Enumeration { members, codes: codes.unbind(), by_length, name });
+        found.push(Enumeration { members, codes: codes.unbind(), name });
     }
     Ok(found)
 }

@@ -60,8 +60,12 @@ impl Bits {
 
     #[inline(never)]
     fn block(mut self, bytes: &mut Vec<u8>, data: &[u8]) -> Self {
-        if data.len() < 8 {
-            for octet in data {
+        if data.len() < 24 {
+            let (words, rest) = data.as_chunks::<4>();
+            for word in words {
+                self.put(bytes, u32::from_be_bytes(*word).into(), 32);
+            }
+            for octet in rest {
                 self.put(bytes, u64::from(*octet), 8);
             }
             return self;
@@ -111,17 +115,6 @@ impl Writer {
         Writer { bytes, bits: Bits::default() }
     }
 
-    /// Where writing stands, to come back to.
-    pub fn mark(&self) -> (usize, Bits) {
-        (self.bytes.len(), self.bits)
-    }
-
-    /// Take back what was written since.
-    pub fn reset(&mut self, mark: (usize, Bits)) {
-        self.bytes.truncate(mark.0);
-        self.bits = mark.1;
-    }
-
     /// See [`Bits::put`].
     #[inline]
     pub fn bits(&mut self, value: u64, width: u32) {
@@ -132,6 +125,22 @@ impl Writer {
     #[inline]
     pub fn unsigned(&mut self, value: u64) {
         self.bits.unsigned(&mut self.bytes, value);
+    }
+
+    /// Write what stands before the groups of an integer, the groups of its magnitude, and the ends behind them.
+    #[inline]
+    pub fn groups_between(&mut self, head: u64, width: u32, number: i64, tail: u32) {
+        let magnitude = (number ^ (number >> 63)) as u64;
+        if magnitude < 0x80 {
+            self.bits((head << 8 | magnitude) << tail, width + 8 + tail);
+        } else if magnitude < 0x4000 {
+            let groups = (magnitude & 0x7f | 0x80) << 8 | magnitude >> 7;
+            self.bits((head << 16 | groups) << tail, width + 16 + tail);
+        } else {
+            self.bits(head, width);
+            self.unsigned(magnitude);
+            self.bits(0, tail);
+        }
     }
 
     /// Write an Unsigned Integer of more than 64 bits.
