@@ -7,7 +7,7 @@ use crate::decode::width_of;
 use crate::engine::{Engine, HEADER, MAX_DEPTH};
 use crate::error::{Failure, Outcome, corrupt, unfit};
 use crate::plan::{Action, Place, Run};
-use crate::tables::{Class, Datatype, Event, Kind, Mode, Production, Representation, State};
+use crate::tables::{Class, Datatype, Event, Field, Kind, Mode, Production, Representation, State};
 use crate::values::{STRING_CODES, check_large, check_length, check_range};
 use crate::writer::Writer;
 
@@ -203,9 +203,10 @@ impl<'e, 'py> Encoder<'e, 'py> {
         let class = tables.class(index)?;
         let mut place = class.place;
         let mut count = 0;
+        let fields = self.fields(class, value)?;
         for &field in &class.order {
             let row = class.fields.get(field).ok_or_else(corrupt)?;
-            let held = value.getattr(row.name.bind(self.py))?;
+            let held = fields.get(row, field)?;
             if row.mode < Mode::List {
                 if held.is_none() {
                     continue;
@@ -344,14 +345,23 @@ impl<'e, 'py> Encoder<'e, 'py> {
         Ok(Some(&quick.next))
     }
 
+    #[inline(always)]
+    fn fields<'a>(&self, class: &Class, value: &'a Bound<'py, PyAny>) -> Outcome<Fields<'a, 'py>> {
+        if class.fields.len() < MANY {
+            return Ok(Fields::Object(value));
+        }
+        Ok(Fields::Tuple(self.engine.astuple(self.py, value)?))
+    }
+
     /// Write event code and content of a class whose fields are all short; false, and nothing is written, where
     /// anything is unusual.
     #[inline(always)]
     fn run(&mut self, class: &'e Class, run: &Run, value: &Bound<'py, PyAny>, code: u64, width: u32) -> Outcome<bool> {
         let mut bits = 0;
         let mut last = None;
-        for (field, row) in run.fields.iter().zip(&class.fields) {
-            let held = value.getattr(row.name.bind(self.py))?;
+        let fields = self.fields(class, value)?;
+        for (index, (field, row)) in run.fields.iter().zip(&class.fields).enumerate() {
+            let held = fields.get(row, index)?;
             match field.action {
                 Action::Signed | Action::Unsigned => {
                     let Some(number) = small_integer(&held) else { return Ok(false) };
@@ -753,6 +763,25 @@ impl<'e, 'py> Encoder<'e, 'py> {
             }
         }
         unfit("the element fragment grammar has no such attribute")
+    }
+}
+
+/// From so many fields on, one call for all of them costs less than asking for each.
+const MANY: usize = 3;
+
+/// The fields of an object.
+enum Fields<'a, 'py> {
+    Object(&'a Bound<'py, PyAny>),
+    Tuple(Bound<'py, PyTuple>),
+}
+
+impl<'py> Fields<'_, 'py> {
+    #[inline(always)]
+    fn get(&self, row: &Field, index: usize) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Fields::Object(object) => object.getattr(row.name.bind(object.py())),
+            Fields::Tuple(tuple) => Ok(tuple.get_borrowed_item(index)?.to_owned()),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use crate::decode::Decoder;
 use crate::encode::Encoder;
@@ -44,6 +44,7 @@ pub struct Engine {
     pub tables: Tables,
     source: Py<PyAny>,
     values: PyOnceLock<Py<PyAny>>,
+    astuple: Py<PyAny>,
 }
 
 thread_local! {
@@ -58,7 +59,12 @@ impl Engine {
     /// Read the tables. Raises ValueError where they contradict themselves.
     #[new]
     fn new(tables: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Engine { tables: Tables::read(tables)?, source: tables.clone().unbind(), values: PyOnceLock::new() })
+        Ok(Engine {
+            tables: Tables::read(tables)?,
+            source: tables.clone().unbind(),
+            values: PyOnceLock::new(),
+            astuple: tables.py().import("msgspec.structs")?.getattr("astuple")?.unbind(),
+        })
     }
 
     /// The tables that this engine walks.
@@ -147,6 +153,12 @@ impl Engine {
         };
         BUFFER.set(bytes);
         result
+    }
+
+    /// All fields of a message object.
+    #[inline]
+    pub fn astuple<'py>(&self, py: Python<'py>, object: &Bound<'py, PyAny>) -> Outcome<Bound<'py, PyTuple>> {
+        self.astuple.bind(py).call1((object,))?.cast_into().map_err(|_| corrupt())
     }
 
     /// The class `exi.schema.Item`.

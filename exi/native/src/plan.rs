@@ -205,18 +205,9 @@ pub fn plan(
             let (Some(quick), Some(own)) = (plan.get_mut(range.clone()), productions.get(range)) else { continue };
             for (quick, production) in quick.iter_mut().zip(own) {
                 let single = class.fields.get(production.field).is_some_and(|field| field.mode < Mode::List);
-                *quick = short_form(
-                    production,
-                    single,
-                    states,
-                    productions,
-                    elements,
-                    datatypes,
-                    attributes,
-                    classes,
-                    first_members,
-                )
-                .unwrap_or(PLAIN);
+                *quick =
+                    short_form(production, single, states, productions, elements, datatypes, attributes, first_members)
+                        .unwrap_or(PLAIN);
             }
         }
     }
@@ -264,7 +255,6 @@ fn short_form(
     elements: &[Element],
     datatypes: &[Datatype],
     attributes: &[crate::tables::Attribute],
-    classes: &[Class],
     first_members: &[usize],
 ) -> Option<Quick> {
     if production.event == Event::End {
