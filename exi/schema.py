@@ -22,7 +22,6 @@ Nothing in here encodes or decodes: :mod:`exi.grammar` derives the grammars from
 from enum import Enum
 from types import ModuleType
 from typing import Any
-from zlib import crc32
 
 import msgspec
 
@@ -40,7 +39,7 @@ class Required:
         raise TypeError(f"Missing required argument {self.field!r}")
 
 
-class XsdType(msgspec.Struct, array_like=True, gc=False, tag_field="_class"):
+class XsdType(msgspec.Struct, gc=False):
     """Base of every class that stands for one complex type of an XML schema.
 
     Messages are trees of plain values, so the garbage collector, which is there for cycles, need not
@@ -53,8 +52,7 @@ class Message(msgspec.StructMeta):
 
     ``class Req(XsdType, kw_only=True, metaclass=Message)``: for whoever writes code, and for mypy, the
     fields are keyword-only. At run time they can be given by position as well, which costs a third; the
-    engines do so. The ``tag`` tells the classes apart in what :mod:`msgspec` writes of a message, which
-    the native engine reads instead of the objects.
+    engines do so.
 
     What it makes has msgspec's own metaclass, not this one: before Python 3.12 a class whose metaclass is
     written in Python is called through a tuple of arguments, at twice the cost.
@@ -70,9 +68,7 @@ class Message(msgspec.StructMeta):
                 has_default = True
             elif has_default:
                 namespace[field] = msgspec.field(default_factory=Required(field))
-        # Thirty bits are one digit of a Python integer, and always four bytes of MessagePack.
-        tag = crc32(f"{namespace['__module__']}.{name}".encode()) >> 3 | 1 << 29
-        return msgspec.StructMeta(name, bases, namespace, **config | {"kw_only": False, "tag": tag})
+        return msgspec.StructMeta(name, bases, namespace, **config | {"kw_only": False})
 
 
 class Kind(Enum):

@@ -3,8 +3,10 @@
 import copy
 from array import array
 from collections.abc import Callable
+from decimal import Decimal
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -173,6 +175,9 @@ WRONG: list[Any] = [
     bytes(5000),
     bytearray(b"\x01\x02"),
     memoryview(b"\x01"),
+    UUID(int=7),
+    Decimal(1),
+    {1},
     [],
     [None],
     [1],

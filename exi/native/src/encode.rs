@@ -767,7 +767,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
 }
 
 /// From so many fields on, one call for all of them costs less than asking for each.
-const MANY: usize = 3;
+const MANY: usize = 2;
 
 /// The fields of an object.
 enum Fields<'a, 'py> {
