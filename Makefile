@@ -4,12 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test bench lint format lock clean help
+.PHONY: demo test bench fuzz lint format lock clean help
 
 help:
 	@echo "make demo    a car installs its contract live at a charger, and charges"
 	@echo "make test    lint, types, import rules and all tests"
 	@echo "make bench   figures: session, codec, memory"
+	@echo "make fuzz    coverage-guided fuzzing: TIME=60 seconds a target, TARGET=name for one"
 	@echo "make clean   remove what the other targets made"
 
 .venv/bin/python:
@@ -42,6 +43,16 @@ test: lint
 
 bench: .venv/dev.stamp
 	$(BIN)/python -m benchmarks
+
+TIME ?= 60
+
+# atheris is for fuzzing only, and has wheels for few platforms: it is in no lock, and may be missing.
+.venv/fuzz.stamp: pyproject.toml .venv/dev.stamp
+	@$(PIP) --only-binary :all: "$$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["fuzz"])')" || echo "atheris has no wheel for this platform: fuzzing without code coverage"
+	@touch $@
+
+fuzz: .venv/fuzz.stamp
+	@$(BIN)/python -m tests.fuzz --time $(TIME) $(if $(TARGET),--target $(TARGET))
 
 format: .venv/dev.stamp
 	$(BIN)/ruff check --fix .

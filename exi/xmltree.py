@@ -70,6 +70,8 @@ def parse(text: str) -> Node:
         parser.Parse(text, True)
     except expat.ExpatError as error:
         raise ExiError(f"not well-formed XML: {error}") from None
+    except UnicodeEncodeError as error:
+        raise ExiError(f"not well-formed XML: a lone surrogate at character {error.start}") from None
     return roots[0]
 
 

@@ -32,7 +32,9 @@ def test_characters_that_xml_does_not_have(character: str) -> None:
         serialize(Node(("a", ""), {}, [character]), {})
 
 
-@pytest.mark.parametrize("text", ["", "text", "<a>", "<a></b>", "<a/><b/>", "<p:a/>", "\x00"])
+@pytest.mark.parametrize(
+    "text", ["", "text", "<a>", "<a></b>", "<a/><b/>", "<p:a/>", "\x00", "<a>\ud800</a>"]
+)
 def test_what_is_not_well_formed(text: str) -> None:
     with pytest.raises(ExiError, match="not well-formed XML"):
         parse(text)
