@@ -144,13 +144,13 @@ class Declarations:
     ) -> None:
         if not isinstance(ours, Datatype):
             self._enumerations.add(ours)
-            self._compare_stated(ours, theirs, where)
             if theirs.values is None:
                 self._report(where, "type", _label(ours), f"{theirs.label}, no enumeration", theirs.place)
-            elif theirs.datatype.xsd != STRING.xsd:
+                return
+            self._compare_stated(ours, theirs, where)
+            if theirs.datatype.xsd != STRING.xsd:
                 self._report(where, "datatype", STRING.xsd, theirs.datatype.xsd, theirs.place)
-            else:
-                self._compare_values([str(member.value) for member in ours], theirs, where)
+            self._compare_values([str(member.value) for member in ours], theirs, where)
             return
         if theirs.values is not None:
             self._report(where, "type", f"{_label(ours)}, no enumeration", theirs.label, theirs.place)
@@ -199,7 +199,9 @@ class Declarations:
         """
         base = cls.__mro__[1]
         name = "" if theirs.name is None else theirs.name.local
-        if base is XsdType or vars(cls).get("__annotations__") or _stated_name(cls) == name:
+        if base is XsdType or _stated_name(cls) == name:
+            return False
+        if len(self.grammars.fields(cls)) > len(self.grammars.fields(base)):
             return False
         adds = theirs.content is not None or theirs.text is not None or bool(theirs.attributes)
         return adds or _stated_name(base) == name

@@ -218,7 +218,7 @@ class _FileReader:
     def _define_content(self, children: list[Node], kind: ComplexType) -> None:
         for child in children:
             if child.tag == "attribute":
-                attribute = self._attribute(child, kind)
+                attribute = self._attribute(child)
                 if attribute.name in {known.name for known in kind.attributes}:
                     raise XsdError(child.place, f"the attribute {attribute.name.local} is declared twice")
                 kind.attributes = (*kind.attributes, attribute)
@@ -227,7 +227,7 @@ class _FileReader:
             else:
                 kind.content = self._group(child)
 
-    def _attribute(self, node: Node, kind: ComplexType) -> AttributeDeclaration:
+    def _attribute(self, node: Node) -> AttributeDeclaration:
         _expect(node, ("name", "type", "use", "id"), ("simpleType",))
         name = Name(node.need("name"), self.attribute_uri)
         use = node.attributes.get("use", "optional")
@@ -236,7 +236,7 @@ class _FileReader:
         if ("type" in node.attributes) == bool(node.children):
             raise XsdError(node.place, f"the attribute {name.local} needs one type")
         if node.children:
-            simple = self.simple_type(node.children[0], None, f"type of {kind.label}/@{name.local}")
+            simple = self.simple_type(node.children[0], None, f"type of attribute {name.local}")
         else:
             simple = self.owner.simple_type(self._reference(node, "type"), node)
         return AttributeDeclaration(name, simple, use == "required", node.place)

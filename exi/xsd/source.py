@@ -260,7 +260,7 @@ class Folder:
 def _xsd_files(directory: Path) -> Iterator[Path]:
     """Yield the XSD files below a directory. Raises XsdError for a directory that cannot be read."""
     if not directory.is_dir():
-        raise XsdError(Place(directory), "no such directory")
+        raise XsdError(Place(directory), "not a directory" if directory.exists() else "no such directory")
     for folder, folders, files in os.walk(directory, onerror=_unreadable):
         folders.sort()
         yield from (Path(folder) / name for name in sorted(files) if name.lower().endswith(".xsd"))

@@ -1,8 +1,10 @@
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import strategies as st
 
 from exi.errors import SchemaError
 from exi.grammar import Grammars
@@ -50,4 +52,22 @@ def test_classes_that_give_no_grammar_are_a_difference(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_raises(tmp_path: Path) -> None:
     folder = mini.write(tmp_path, types=mini.TYPES.replace("t:levelType", "t:gone", 1))
     with pytest.raises(XsdError, match=r"types\.XSD:17: there is no simple type gone in urn:mini:types"):
+        compare(SCHEMA, folder)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_damaged_files_are_refused_or_differ(tmp_path: Path, data: st.DataObject) -> None:
+    """Whatever a file says, the answer is a comparison or an XsdError."""
+    text = mini.TYPES
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(text) - 1))
+        end = start + data.draw(st.integers(0, 40))
+        # Pieces of the file itself reach further than random characters.
+        source = data.draw(st.integers(0, len(text) - 1))
+        piece = text[source : source + data.draw(st.integers(0, 80))]
+        text = text[:start] + data.draw(st.one_of(st.just(piece), st.text(max_size=3))) + text[end:]
+    text = text.encode("utf-8", "replace").decode()
+    folder = mini.write(tmp_path, types=text)
+    with suppress(XsdError):
         compare(SCHEMA, folder)

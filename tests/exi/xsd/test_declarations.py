@@ -425,6 +425,28 @@ def test_every_single_change_is_noticed(tmp_path: Path) -> None:
     assert mini.differences(folder) == [], "a change was not taken back"
 
 
+def test_the_name_of_a_type_counts(tmp_path: Path) -> None:
+    """String tables hold it; a class states it in its docstring, too."""
+    found = mini.differences(
+        mini.write(
+            tmp_path,
+            main=mini.MAIN.replace("LeftType", "LeftKind"),
+            types=mini.TYPES.replace("LeftType", "LeftKind"),
+        )
+    )
+    seen = {(entry.where, entry.what, entry.ours, entry.theirs) for entry in found}
+    assert ("type LeftType", "type name", "declared", "absent") in seen
+    assert ("type LeftKind", "type name", "absent", "declared") in seen
+    assert ("type LeftKind", "type name in the docstring", "LeftType", "LeftKind") in seen
+
+
+def test_an_enumeration_that_only_we_have(tmp_path: Path) -> None:
+    types = mini.TYPES.replace(cut(mini.TYPES, '<simpleType name="shadeType">', "</simpleType>"), "")
+    found = mini.differences(mini.write(tmp_path, types=types.replace(UNUSED_TYPE, "")))
+    labels = [entry.where for entry in found if (entry.ours, entry.theirs) == ("declared", "absent")]
+    assert labels == ["type UnusedType", "type shadeType", "class Unused", "class Shade"]
+
+
 def test_a_namespace_that_only_one_side_has(tmp_path: Path) -> None:
     types = mini.TYPES.replace("urn:mini:types", "urn:mini:kinds")
     main = mini.MAIN.replace("urn:mini:types", "urn:mini:kinds")

@@ -234,3 +234,20 @@ def test_types_and_elements_may_refer_to_each_other(tmp_path: Path) -> None:
     inner = next(element.type.element_particles())
     assert inner.element is element
     assert element.type.label == "type of element e"
+
+
+def test_anonymous_types(tmp_path: Path) -> None:
+    xsd = read(
+        tmp_path,
+        in_sequence(
+            '<xs:element name="e"><xs:complexType mixed="true"><xs:attribute name="a"><xs:simpleType>'
+            '<xs:restriction base="xs:string"><xs:length value="2"/></xs:restriction></xs:simpleType>'
+            "</xs:attribute></xs:complexType></xs:element>"
+        ),
+    )
+    outer, inner = xsd.complex_types
+    assert (outer.label, inner.label, inner.mixed) == ("type T", "type of element e", True)
+    (attribute,) = inner.attributes
+    assert attribute.type.label == "type of attribute a"
+    assert attribute.type.datatype == STRING.restrict(length=2)
+    assert xsd.simple_types == [attribute.type]

@@ -109,6 +109,9 @@ def test_annotations_are_left_out(tmp_path: Path) -> None:
 def test_missing_and_unreadable_places(tmp_path: Path) -> None:
     with pytest.raises(XsdError, match="nowhere: no such directory"):
         Folder(tmp_path / "nowhere")
+    (tmp_path / "file").touch()
+    with pytest.raises(XsdError, match="file: not a directory"):
+        Folder(tmp_path / "file")
     (tmp_path / "folder.xsd").mkdir()
     assert Folder(tmp_path).sources == {}
     (tmp_path / "loose.xsd").symlink_to(tmp_path / "gone.xsd")

@@ -27,6 +27,7 @@ from exi.xsd.roots import RootCheck
 from exi.xsd.tables import TypeCheck
 from tests.exi.xsd import mini
 from tests.exi.xsd.mini_main import SCHEMA
+from tests.exi.xsd.mini_types import Key
 
 TABLES = tables_of(SCHEMA)
 
@@ -146,3 +147,34 @@ def test_every_number_that_decides_about_bits_is_compared(check: Check, table: s
         if not found:
             unnoticed.append((*divmod(index, length), number))
     assert not unnoticed
+
+
+def test_the_code_of_an_empty_value_is_compared(check: Check) -> None:
+    """Its width depends on whether attributes could still follow; it is used in simple content only."""
+    (kind,) = (index for index, cls in enumerate(TABLES.classes) if cls is Key)
+    start = TABLES.types[kind * TYPE]
+    (production,) = productions_of(start)
+    content = TABLES.productions[production * PRODUCTION + 3]
+    states = array("i", TABLES.states)
+    assert states[content * STATE + 3] == 3
+    states[content * STATE + 3] = 2
+    (difference,) = check.changed(states=states)
+    assert difference == Difference("type KeyType, after @Id", "bits of a second-level code", "2", "3")
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "what"),
+    [
+        ("uris", "string tables", "URIs"),
+        ("local_names", "string tables, local names of no namespace", "names from code 0 on"),
+        ("enumerations", "type LeftType, after Number, element Colour", "values from code 0 on"),
+    ],
+)
+def test_strings_and_values_are_compared(check: Check, table: str, where: str, what: str) -> None:
+    entries = getattr(TABLES, table)
+    if table == "uris":
+        changed = (*entries[:-2], entries[-1], entries[-2])
+    else:
+        changed = (entries[0][::-1], *entries[1:])
+    found = [(entry.where, entry.what) for entry in check.changed(**{table: changed})]
+    assert (where, what) in found
