@@ -121,6 +121,20 @@ def test_json(tmp_path: Path, capsys: Captured) -> None:
     ]
 
 
+def test_json_of_a_difference_without_a_line(tmp_path: Path, capsys: Captured) -> None:
+    mini.write(tmp_path, main=mini.MAIN.replace('<xs:element name="Again" type="AskType"/>', ""))
+    assert run(tmp_path, "--json") == 1
+    difference = json.loads(capsys.readouterr().out)["sets"][1]["differences"][0]
+    assert difference == {
+        "where": "element Again",
+        "what": "global element",
+        "ours": "declared",
+        "xsd": "absent",
+        "file": None,
+        "line": None,
+    }
+
+
 def test_json_of_errors(tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "a.xsd").write_text("<")
     assert run(tmp_path, "--json") == 2
