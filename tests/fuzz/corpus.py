@@ -12,8 +12,8 @@ HERE: Final = Path(__file__).parent
 CORPUS: Final = HERE / "corpus.jsonl"
 CRASHES: Final = HERE / "crashes.jsonl"
 
-BUDGET: Final = 16_000
-"""Most bytes of a target's lines in the corpus: 18 targets stay below 300 kB."""
+BUDGET: Final = 13_500
+"""Most bytes of a target's lines in the corpus: 21 targets stay below 300 kB."""
 
 LONGEST: Final = 1500
 """Most bytes of an input in the corpus; longer ones are in the vectors."""

@@ -10,7 +10,7 @@ from exi.engine import Engine
 from exi.errors import ExiError
 from exi.jsontext import item_from_json, to_json
 from exi.registry import message_sets
-from exi.schema import Item, MessageSet
+from exi.schema import Item, MessageSet, XsdType
 from exi.selection import AnyEngine, EngineMaker
 from exi.tables import tables_of
 from exi.xmltext import item_from_xml, to_xml
@@ -91,6 +91,8 @@ def run_kind(schema: MessageSet, data: bytes, *, fragment: bool) -> Features:
     if error is not None:
         check_error(error, len(data) * 8)
         return error_features(error)
+    if not fragment and not isinstance(value, XsdType):
+        return {"a root of simple type"}  # its name is lost: the bare value cannot be encoded
     written = encode_everywhere(schema, value)
     demand(written[1] is None, "what was decoded can be encoded", written[1], value)
     again = decoded(there.decoder, written[0], fragment=fragment)

@@ -57,7 +57,7 @@ def signature(error: BaseException) -> str:
     """Return what tells one kind of finding from another: the error's class, its claim, and where it arose."""
     from tests.fuzz.target import FindingError, kind_of
 
-    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    frames = traceback.extract_tb(error.__traceback__)[1:][-3:]  # the first is whoever runs the target
     places = " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
     claim = kind_of(str(error).split(": ", maxsplit=1)[0]) if isinstance(error, FindingError) else ""
     return f"{type(error).__name__} {claim} at {places}"
