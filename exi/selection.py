@@ -43,7 +43,7 @@ def select(choice: str | None) -> tuple[str, EngineMaker]:
 
     Raises ImportError where ``native`` is demanded and not built, ValueError for what is no choice.
     """
-    choice = choice or "python"
+    choice = choice or "auto"
     if choice not in CHOICES:
         raise ValueError(f"{VARIABLE} is {choice!r}; it can be {', '.join(CHOICES)}")
     if choice != "python":
