@@ -137,11 +137,18 @@ class V2GConnection:
             reason = f"0x{frame.payload_type:04X} is not in use here, but {admitted}"
             raise FramingError(reason, "payload_type")
         try:
-            return exi.decode(frame.payload, schema)
+            return _message(exi.decode(frame.payload, schema))
         except exi.ExiError as error:
             raise MessageError(
                 error.reason, error.path, error.bit_offset, frame.payload, frame.payload_type
             ) from error
+
+
+def _message(value: object) -> XsdType:
+    """Return a document's value if it is a message; signatures bring root elements that hold a mere value."""
+    if isinstance(value, XsdType):
+        return value
+    raise exi.ExiError(f"the root element holds a mere {type(value).__name__} and is no message", "", 8)
 
 
 def content(message: XsdType) -> XsdType:

@@ -85,7 +85,8 @@ def run_sdp(data: bytes) -> Features:
         try:
             message = kind.decode(data)
         except FramingError as error:
-            found.add(f"{kind.__name__} {error.field}: {kind_of(error.reason)}")
+            reason = "" if error.field == "address" else kind_of(error.reason)
+            found.add(f"{kind.__name__} {error.field}: {reason}")
             continue
         demand(message.encode() == data, "what was read is written the same", message)
         found.add(f"{kind.__name__} {message.security.name}")
@@ -144,7 +145,7 @@ def run_identifiers(data: bytes) -> Features:
             identifier = kind.parse(text)
         except IdentifierError as error:
             demand(error.reason, "the error says why", error)
-            found.add(f"{kind.__name__}: {kind_of(error.reason)}")
+            found.add(f"{kind.__name__}: {kind_of(error.reason)[:12]}")
         else:
             demand(kind.parse(str(identifier)) == identifier, "it is read again", text, identifier)
             found.add(f"{kind.__name__} {len(str(identifier))}")

@@ -89,6 +89,16 @@ def test_an_undecodable_payload_says_where() -> None:
     assert caught.value.payload_type is PayloadType.EXI
 
 
+def test_a_root_that_holds_a_mere_value_is_no_message() -> None:
+    """The set of a message includes DigestValue, KeyName and MgmtData of its signature."""
+    connection = V2GConnection()
+    connection.use(iso2.SCHEMA)
+    digest = bytes.fromhex("803402123400")
+    with pytest.raises(MessageError, match="no message") as caught:
+        connection.decode(Frame(PayloadType.EXI, digest))
+    assert caught.value.bit_offset == 8
+
+
 @given(st.lists(st.integers(1, 30), max_size=20))
 def test_times_are_those_of_the_first_and_the_last_byte(sizes: list[int]) -> None:
     """Byte n arrives at time n."""
