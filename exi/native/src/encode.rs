@@ -1,5 +1,9 @@
 //! Message objects to bytes: a port of the encoding half of `exi/engine.py`.
 
+use std::ops::Deref;
+
+#[cfg(feature = "abi3")]
+use pyo3::Borrowed;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyInt, PyList, PyString, PyTuple};
 
@@ -775,12 +779,36 @@ enum Fields<'a, 'py> {
     Tuple(Bound<'py, PyTuple>),
 }
 
+/// One field of an object, its own reference or the tuple's.
+enum Held<'a, 'py> {
+    Own(Bound<'py, PyAny>),
+    #[cfg(feature = "abi3")]
+    Lent(Borrowed<'a, 'py, PyAny>),
+    #[cfg(not(feature = "abi3"))]
+    Lent(&'a Bound<'py, PyAny>),
+}
+
+impl<'py> Deref for Held<'_, 'py> {
+    type Target = Bound<'py, PyAny>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Held::Own(own) => own,
+            Held::Lent(lent) => lent,
+        }
+    }
+}
+
 impl<'py> Fields<'_, 'py> {
     #[inline(always)]
-    fn get(&self, row: &Field, index: usize) -> PyResult<Bound<'py, PyAny>> {
+    fn get(&self, row: &Field, index: usize) -> Outcome<Held<'_, 'py>> {
         match self {
-            Fields::Object(object) => object.getattr(row.name.bind(object.py())),
-            Fields::Tuple(tuple) => Ok(tuple.get_borrowed_item(index)?.to_owned()),
+            Fields::Object(object) => Ok(Held::Own(object.getattr(row.name.bind(object.py()))?)),
+            #[cfg(feature = "abi3")]
+            Fields::Tuple(tuple) => Ok(Held::Lent(tuple.get_borrowed_item(index)?)),
+            #[cfg(not(feature = "abi3"))]
+            Fields::Tuple(tuple) => Ok(Held::Lent(tuple.as_slice().get(index).ok_or_else(corrupt)?)),
         }
     }
 }

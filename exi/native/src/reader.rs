@@ -47,6 +47,16 @@ impl<'d> Reader<'d> {
         word << (position & 7)
     }
 
+    /// The next sixteen bytes; None where fewer are left in memory.
+    #[inline(always)]
+    pub fn sixteen(&self) -> Option<[u8; 16]> {
+        let rest = self.data.get(self.position >> 3..)?;
+        let (bytes, rest) = rest.split_first_chunk::<16>()?;
+        let shift = (self.position & 7) as u32;
+        let last = u128::from(*rest.first()?) << shift >> 8;
+        Some((u128::from_be_bytes(*bytes) << shift | last).to_be_bytes())
+    }
+
     /// Tell whether `width` more bits are there.
     #[inline(always)]
     pub fn has(&self, width: u32) -> bool {

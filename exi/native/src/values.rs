@@ -52,6 +52,10 @@ impl Tables {
                 if !reader.has_octets(count) {
                     return refuse(format!("a value of {count} bytes is longer than the data"), reader.position);
                 }
+                if let (true, Some(bytes)) = (count <= 16, reader.sixteen()) {
+                    reader.position += count * 8;
+                    return Ok(PyBytes::new(py, bytes.get(..count).unwrap_or_default()).into_any());
+                }
                 let bytes = PyBytes::new_with(py, count, |target| {
                     reader.copy(target);
                     Ok(())
