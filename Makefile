@@ -4,12 +4,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test bench fuzz lint format lock clean help
+.PHONY: demo test bench bench-exi check-schema fuzz lint format lock clean help
 
 help:
 	@echo "make demo    a car installs its contract live at a charger, and charges"
 	@echo "make test    lint, types, import rules and all tests"
 	@echo "make bench   figures: session, codec, memory"
+	@echo "make bench-exi     both EXI engines beside whatever other codecs the machine has"
+	@echo "make check-schema  message classes against official XSD files: XSD=folder"
 	@echo "make fuzz    coverage-guided fuzzing: TIME=60 seconds a target, TARGET=name for one"
 	@echo "make clean   remove what the other targets made"
 
@@ -43,6 +45,12 @@ test: lint
 
 bench: .venv/dev.stamp
 	$(BIN)/python -m benchmarks
+
+bench-exi: .venv/dev.stamp
+	$(BIN)/python -m benchmarks.exi_peers
+
+check-schema: .venv/run.stamp
+	@$(BIN)/exi check-schema $(or $(XSD),$(error say where the XSD files are: make check-schema XSD=folder))
 
 TIME ?= 60
 
