@@ -82,7 +82,7 @@ class ValueCodec:
 
     def is_empty(self, value: Any) -> bool:
         """Tell whether a value is written as an element without content."""
-        return value in ("", b"") if isinstance(value, str | bytes) else False
+        return isinstance(value, str | bytes | bytearray) and not value
 
     def check(self, value: Any, datatype: int) -> None:
         """Raise ExiError for a value of the wrong type or outside its facets."""
@@ -193,9 +193,9 @@ class ValueCodec:
             raise ExiError(f"an integer longer than {MAX_INTEGER_BITS} bits", "", start)
         _, _, flags, minimum, maximum, *_ = self._rows[datatype]
         if flags & HAS_MINIMUM and value < minimum:
-            raise ExiError(f"{value} is below the minimum {minimum}", "", start)
+            raise ExiError(f"{value:d} is below the minimum {minimum}", "", start)
         if flags & HAS_MAXIMUM and value > maximum:
-            raise ExiError(f"{value} is above the maximum {maximum}", "", start)
+            raise ExiError(f"{value:d} is above the maximum {maximum}", "", start)
 
     def check_length(self, length: int, datatype: int, start: int | None) -> None:
         """Raise ExiError for a string or binary that is too short or too long."""

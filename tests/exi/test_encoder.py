@@ -66,6 +66,7 @@ BODY = "/V2G_Message/Body"
         (message(iso2.ServiceDetailReq(service_id=wrong(1.0))), "float where an integer belongs", f"{BODY}/ServiceDetailReq/ServiceID"),
         (message(iso2.ServiceDetailReq(service_id=10**5000)), "an integer longer than 4102 bits", f"{BODY}/ServiceDetailReq/ServiceID"),
         (protocol(priority=0), "0 is below the minimum 1", "/supportedAppProtocolReq/AppProtocol[1]/Priority"),
+        (protocol(priority=False), "0 is below the minimum 1", "/supportedAppProtocolReq/AppProtocol[1]/Priority"),
         (protocol(priority=21), "21 is above the maximum 20", "/supportedAppProtocolReq/AppProtocol[1]/Priority"),
         (protocol(protocol_namespace="x" * 101), "length 101 is above the maximum 100", "/supportedAppProtocolReq/AppProtocol[1]/ProtocolNamespace"),
         (appprotocol.SupportedAppProtocolReq(app_protocol=[]), "AppProtocol is missing", "/supportedAppProtocolReq"),
@@ -79,6 +80,12 @@ def test_what_does_not_fit_is_refused_with_its_path(value: XsdType, reason: str,
     with pytest.raises(ExiError) as caught:
         encoder.encode_document(value)
     assert (caught.value.reason, caught.value.path, caught.value.bit_offset) == (reason, path, None)
+
+
+def test_an_empty_bytearray_is_written_like_empty_bytes() -> None:
+    chains = [iso2.CertificateChain(certificate=empty) for empty in (b"", wrong(bytearray()))]
+    first, second = (ISO2.encode_fragment(chain, "ContractSignatureCertChain") for chain in chains)
+    assert first == second
 
 
 def test_a_root_of_another_set_is_refused() -> None:

@@ -107,7 +107,7 @@ def changed(value: Any, data: bytes) -> Any:
         if data[at + 4] & 128:
             new = part_of(data[at + 2] << 8 | data[at + 3], data[at + 4])
         if isinstance(holder, Item) and place != "value":
-            new = str(new)[:9]
+            new = str(new)[:9].replace("\ud800", "?")  # the native engine takes no such name at all
         if isinstance(holder, list):
             holder[place] = new
         else:

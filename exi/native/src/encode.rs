@@ -32,6 +32,8 @@ fn is_empty(value: &Bound<'_, PyAny>) -> bool {
         text.len().is_ok_and(|length| length == 0)
     } else if let Ok(bytes) = value.cast::<PyBytes>() {
         bytes.as_bytes().is_empty()
+    } else if let Ok(bytes) = value.cast::<PyByteArray>() {
+        bytes.len() == 0
     } else {
         false
     }
