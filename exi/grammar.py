@@ -436,7 +436,8 @@ class _TypeBuilder:
         first = self.position
 
         def again(group: Sequence | Choice) -> _Leaf | _Group:
-            self.position = first  # A copy is no further particle: event codes follow the order of the schema.
+            # A copy is no further particle: event codes follow the order of the schema.
+            self.position = first
             return self._model(group, index, namespace)
 
         required = [again(once) for _ in range(minimum)]
