@@ -3,9 +3,12 @@
 
 mod codec;
 mod decode;
+mod decode_quick;
 mod encode;
+mod encode_quick;
 mod engine;
 mod error;
+mod load;
 mod plan;
 mod reader;
 mod tables;

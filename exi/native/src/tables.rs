@@ -1,13 +1,12 @@
-//! The tables of one message set, read from `exi.tables.Tables` and checked once, so that no index fails later.
+//! The tables of one message set as the engine walks them.
 
 use std::collections::HashMap;
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString};
 
 use crate::error::{Outcome, corrupt};
-use crate::plan::{Action, NO_FIELD, Place, Quick, Run, plan, reachable, run_of};
+use crate::plan::{Place, Quick, Run};
 
 /// The kinds of productions, numbered as in `exi.grammar.Event`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -195,8 +194,6 @@ pub struct Class {
     pub positional: bool,
     /// Its fields in the order of the class.
     pub fields: Vec<Field>,
-    /// The field names.
-    pub names: Py<PyTuple>,
     /// Indexes of the fields that hold lists.
     pub lists: Vec<usize>,
     /// Indexes of the fields in the order of writing.
@@ -223,19 +220,19 @@ pub struct Enumeration {
 
 /// The event codes of a state, found by what is to be written.
 #[derive(Clone, Copy)]
-struct Shortcuts {
+pub(crate) struct Shortcuts {
     /// The lowest field that the state takes.
-    lowest: u16,
+    pub(crate) lowest: u16,
     /// Where the codes of it and the fields after it stand.
-    first: u32,
+    pub(crate) first: u32,
     /// How many these are.
-    count: u16,
+    pub(crate) count: u16,
     /// The code of the end.
-    end: u8,
+    pub(crate) end: u8,
 }
 
 /// No such code.
-const NO_CODE: u8 = u8::MAX;
+pub(crate) const NO_CODE: u8 = u8::MAX;
 
 /// Where fragments are found.
 #[derive(Default)]
@@ -271,7 +268,7 @@ impl std::hash::Hasher for Addresses {
     }
 }
 
-fn class_key(place: &Place, class: usize) -> usize {
+pub(crate) fn class_key(place: &Place, class: usize) -> usize {
     (place.first as usize) << 32 | class
 }
 
@@ -279,24 +276,24 @@ fn class_key(place: &Place, class: usize) -> usize {
 pub struct Tables {
     /// The name of the message set.
     pub name: String,
-    states: Vec<State>,
-    productions: Vec<Production>,
-    quick: Vec<Quick>,
-    codes_of_classes: HashMap<usize, usize, Addresses>,
-    shortcuts: Vec<Shortcuts>,
-    codes_of_fields: Vec<u8>,
-    counters: Vec<Counter>,
-    elements: Vec<Element>,
-    attributes: Vec<Attribute>,
-    datatypes: Vec<Datatype>,
+    pub(crate) states: Vec<State>,
+    pub(crate) productions: Vec<Production>,
+    pub(crate) quick: Vec<Quick>,
+    pub(crate) codes_of_classes: HashMap<usize, usize, Addresses>,
+    pub(crate) shortcuts: Vec<Shortcuts>,
+    pub(crate) codes_of_fields: Vec<u8>,
+    pub(crate) counters: Vec<Counter>,
+    pub(crate) elements: Vec<Element>,
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) datatypes: Vec<Datatype>,
     /// The classes.
     pub classes: Vec<Class>,
-    enumerations: Vec<Enumeration>,
-    members: Vec<Py<PyAny>>,
-    relaxed: Vec<Vec<usize>>,
-    strings: Vec<Py<PyString>>,
-    texts: Vec<String>,
-    uri_strings: Vec<Py<PyString>>,
+    pub(crate) enumerations: Vec<Enumeration>,
+    pub(crate) members: Vec<Py<PyAny>>,
+    pub(crate) relaxed: Vec<Vec<usize>>,
+    pub(crate) strings: Vec<Py<PyString>>,
+    pub(crate) texts: Vec<String>,
+    pub(crate) uri_strings: Vec<Py<PyString>>,
     /// The namespaces.
     pub uris: Vec<String>,
     /// The initial local-name partition of each namespace.
@@ -319,368 +316,7 @@ pub struct Tables {
     pub relaxed_content_state: usize,
 }
 
-const ROWS: &str = "rows of the tables";
-
-fn bad<T>(what: &str) -> PyResult<T> {
-    Err(PyValueError::new_err(format!("the tables are corrupt: {what}")))
-}
-
-fn rows<const N: usize>(tables: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<[i64; N]>> {
-    let flat: Vec<i64> = tables.getattr(name)?.extract()?;
-    let (rows, rest) = flat.as_chunks::<N>();
-    if rest.is_empty() { Ok(rows.to_vec()) } else { bad(name) }
-}
-
-fn index(value: i64, length: usize) -> PyResult<usize> {
-    match usize::try_from(value) {
-        Ok(index) if index < length => Ok(index),
-        _ => bad(ROWS),
-    }
-}
-
-fn small(value: i64, limit: u32) -> PyResult<u32> {
-    match u32::try_from(value) {
-        Ok(width) if width <= limit => Ok(width),
-        _ => bad(ROWS),
-    }
-}
-
-fn strings(sequence: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
-    sequence.extract()
-}
-
-fn interned(py: Python<'_>, texts: &[String]) -> Vec<Py<PyString>> {
-    texts.iter().map(|text| PyString::intern(py, text).unbind()).collect()
-}
-
-/// Tell whether a class takes all its fields by position: keyword-only ones are made more slowly.
-fn is_positional(class: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(class.getattr("__match_args__")?.len()? == class.getattr("__struct_fields__")?.len()?)
-}
-
 impl Tables {
-    /// Read and check the tables. Raises ValueError where an index leads nowhere.
-    pub fn read(tables: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let py = tables.py();
-        let state_rows = rows::<5>(tables, "states")?;
-        let production_rows = rows::<4>(tables, "productions")?;
-        let counter_rows = rows::<5>(tables, "counters")?;
-        let element_rows = rows::<4>(tables, "elements")?;
-        let attribute_rows = rows::<3>(tables, "attributes")?;
-        let type_rows = rows::<6>(tables, "types")?;
-        let field_rows = rows::<2>(tables, "fields")?;
-        let relaxed_rows = rows::<2>(tables, "relaxed")?;
-        let order: Vec<i64> = tables.getattr("order")?.extract()?;
-        let candidates: Vec<i64> = tables.getattr("candidates")?.extract()?;
-        let texts = strings(&tables.getattr("strings")?)?;
-        let uris = strings(&tables.getattr("uris")?)?;
-        let local_names: Vec<Vec<String>> = tables.getattr("local_names")?.extract()?;
-        let enumerations = read_enumerations(&tables.getattr("enumerations")?)?;
-        let datatypes = read_datatypes(&tables.getattr("datatypes")?, &enumerations)?;
-        let class_objects: Vec<Bound<'_, PyAny>> = tables.getattr("classes")?.extract()?;
-        let field_names: Vec<Vec<String>> = tables.getattr("field_names")?.extract()?;
-        if local_names.len() != uris.len()
-            || class_objects.len() != type_rows.len()
-            || field_names.len() != type_rows.len()
-        {
-            return bad("lengths differ");
-        }
-        let state_index = |value: i64| index(value, state_rows.len());
-
-        let counters = counter_rows
-            .iter()
-            .map(|[minimum, maximum, below, within, full]| {
-                Ok(Counter {
-                    minimum: usize::try_from(*minimum)?,
-                    maximum: usize::try_from(*maximum).ok(),
-                    below: state_index(*below)?,
-                    within: state_index(*within)?,
-                    full: state_index(*full)?,
-                })
-            })
-            .collect::<PyResult<Vec<_>>>()?;
-        let elements = element_rows
-            .iter()
-            .map(|[local, uri, kind, is_abstract]| {
-                Ok(Element {
-                    local: index(*local, texts.len())?,
-                    uri: index(*uri, uris.len())?,
-                    kind: if *kind < 0 {
-                        Kind::Simple(index(-1 - *kind, datatypes.len())?)
-                    } else {
-                        Kind::Class(index(*kind, type_rows.len())?)
-                    },
-                    is_abstract: *is_abstract != 0,
-                })
-            })
-            .collect::<PyResult<Vec<_>>>()?;
-        let attributes = attribute_rows
-            .iter()
-            .map(|[local, uri, datatype]| {
-                index(*uri, uris.len())?;
-                Ok(Attribute { local: index(*local, texts.len())?, datatype: index(*datatype, datatypes.len())? })
-            })
-            .collect::<PyResult<Vec<_>>>()?;
-        let relaxed = relaxed_rows
-            .iter()
-            .map(|[first, count]| {
-                let first = usize::try_from(*first)?;
-                let all = candidates.get(first..first.saturating_add(usize::try_from(*count)?));
-                match all {
-                    Some(all) if !all.is_empty() => all.iter().map(|element| index(*element, elements.len())).collect(),
-                    _ => bad("candidates"),
-                }
-            })
-            .collect::<PyResult<Vec<Vec<usize>>>>()?;
-        let productions = production_rows
-            .iter()
-            .map(|[event, subject, field, next]| {
-                let event = match event {
-                    0 => Event::Attribute,
-                    1 => Event::Start,
-                    2 => Event::StartAny,
-                    3 => Event::End,
-                    4 => Event::Text,
-                    5 => Event::RelaxedStart,
-                    _ => return bad("an event"),
-                };
-                match event {
-                    Event::Attribute if *subject >= 0 => drop(index(*subject, attributes.len())?),
-                    Event::Start => drop(index(*subject, elements.len())?),
-                    Event::Text => drop(index(*subject, datatypes.len())?),
-                    Event::RelaxedStart => drop(index(*subject, relaxed.len())?),
-                    _ => {}
-                }
-                Ok(Production {
-                    event,
-                    subject: *subject,
-                    field: usize::try_from(*field).unwrap_or(usize::MAX),
-                    next: match *next {
-                        -1 => Next::Nothing,
-                        state if state >= 0 => Next::State(state_index(state)?),
-                        counter => Next::Counter(index(-2 - counter, counters.len())?),
-                    },
-                })
-            })
-            .collect::<PyResult<Vec<_>>>()?;
-        let states = state_rows
-            .iter()
-            .map(|[first, count, width, second_width, counter]| {
-                let first = usize::try_from(*first)?;
-                let count = usize::try_from(*count)?;
-                if productions.get(first..first.saturating_add(count)).is_none() {
-                    return bad("a state's productions");
-                }
-                Ok(State {
-                    first,
-                    count,
-                    width: small(*width, 32)?,
-                    second_width: small(*second_width, 32)?,
-                    counter: if *counter < 0 { None } else { Some(index(*counter, counters.len())?) },
-                })
-            })
-            .collect::<PyResult<Vec<_>>>()?;
-        let mut classes = Vec::new();
-        let mut by_class = HashMap::default();
-        for ((class, names), [start, first_field, field_count, first_order, order_count, uri]) in
-            class_objects.iter().zip(&field_names).zip(&type_rows)
-        {
-            let first_field = usize::try_from(*first_field)?;
-            let field_count = usize::try_from(*field_count)?;
-            let first_order = usize::try_from(*first_order)?;
-            let Some(modes) = field_rows.get(first_field..first_field.saturating_add(field_count)) else {
-                return bad("fields");
-            };
-            let Some(order) = order.get(first_order..first_order.saturating_add(usize::try_from(*order_count)?)) else {
-                return bad("order");
-            };
-            if modes.len() != names.len() {
-                return bad("field names");
-            }
-            let fields = modes
-                .iter()
-                .zip(names)
-                .map(|([mode, _], name)| {
-                    Ok(Field {
-                        mode: match mode {
-                            0 => Mode::Required,
-                            1 => Mode::Optional,
-                            2 => Mode::List,
-                            3 => Mode::Content,
-                            _ => return bad("a mode"),
-                        },
-                        name: PyString::intern(py, name).unbind(),
-                    })
-                })
-                .collect::<PyResult<Vec<_>>>()?;
-            by_class.insert(class.as_ptr() as usize, classes.len());
-            classes.push(Class {
-                class: class.clone().unbind(),
-                name: class.getattr("__name__")?.extract()?,
-                positional: is_positional(class)?,
-                names: PyTuple::new(py, fields.iter().map(|field| field.name.bind(py)))?.unbind(),
-                lists: (0..fields.len())
-                    .filter(|index| fields.get(*index).is_some_and(|field: &Field| field.mode >= Mode::List))
-                    .collect(),
-                order: order.iter().map(|field| index(*field, fields.len())).collect::<PyResult<_>>()?,
-                fields,
-                start: state_index(*start)?,
-                place: match states
-                    .get(state_index(*start)?)
-                    .and_then(|state| Place::of(state_index(*start).ok()?, state))
-                {
-                    Some(place) => place,
-                    None => return bad("a state"),
-                },
-                run: None,
-                uri: index(*uri, uris.len())?,
-            });
-        }
-        let mut members: Vec<Py<PyAny>> = Vec::new();
-        let mut first_members = Vec::new();
-        for enumeration in &enumerations {
-            first_members.push(members.len());
-            members.extend(enumeration.members.iter().map(|member| member.clone_ref(py)));
-        }
-        let top = |name: &str| state_index(tables.getattr(name)?.extract()?);
-        let document_state = top("document_state")?;
-        let mut read = Tables {
-            name: tables.getattr("name")?.extract()?,
-            document_state,
-            fragment_state: top("fragment_state")?,
-            relaxed_start_state: top("relaxed_start_state")?,
-            relaxed_content_state: top("relaxed_content_state")?,
-            strings: interned(py, &texts),
-            uri_strings: interned(py, &uris),
-            globals: HashMap::new(),
-            documents: Vec::new(),
-            fragments: Fragments::default(),
-            quick: plan(&states, &productions, &counters, &elements, &datatypes, &attributes, &classes, &first_members),
-            codes_of_classes: HashMap::default(),
-            shortcuts: Vec::new(),
-            codes_of_fields: Vec::new(),
-            members,
-            states,
-            productions,
-            counters,
-            elements,
-            attributes,
-            datatypes,
-            classes,
-            enumerations,
-            relaxed,
-            texts,
-            uris,
-            local_names,
-            by_class,
-        };
-        read.check_fields()?;
-        for class in &mut read.classes {
-            class.run = if class.positional { run_of(class, &read.quick) } else { None };
-        }
-        read.find_codes();
-        for quick in &mut read.quick {
-            let run = read.classes.get(quick.subject as usize).is_some_and(|class| class.run.is_some());
-            if quick.action == Action::Class && run {
-                quick.action = Action::Run;
-            }
-        }
-        read.find_roots();
-        read.globals = read
-            .productions_of(document_state)
-            .iter()
-            .filter(|production| production.event == Event::Start)
-            .filter_map(|production| {
-                let element = read.elements.get(production.index())?;
-                Some(((element.uri, read.texts.get(element.local)?.clone()), production.index()))
-            })
-            .collect();
-        Ok(read)
-    }
-
-    /// Every production that is reached from a class names one of its fields.
-    fn check_fields(&self) -> PyResult<()> {
-        for class in &self.classes {
-            for state in reachable(class.start, &self.states, &self.productions, &self.counters) {
-                for production in self.productions.get(state.first..state.first + state.count).unwrap_or_default() {
-                    if production.event != Event::End && production.field >= class.fields.len() {
-                        return bad("a production's field");
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn quicks(&self, place: &Place) -> Option<&[Quick]> {
-        let first = place.first as usize;
-        self.quick.get(first..first + usize::from(place.count))
-    }
-
-    fn find_codes(&mut self) {
-        for state in 0..self.states.len() {
-            let place = self.place(state).ok();
-            let choices = place.as_ref().and_then(|place| self.quicks(place)).unwrap_or_default();
-            let fields = || choices.iter().map(|quick| quick.field).filter(|field| *field != NO_FIELD);
-            let lowest = fields().min().unwrap_or_default();
-            let count = fields().max().map_or(0, |highest| highest - lowest + 1);
-            let mut codes = vec![NO_CODE; count.into()];
-            let mut end = NO_CODE;
-            for (code, quick) in choices.iter().enumerate().rev() {
-                let short = u8::try_from(code).unwrap_or(NO_CODE);
-                if quick.action == Action::End {
-                    end = short;
-                }
-                if let Some(known) = codes.get_mut(usize::from(quick.field.wrapping_sub(lowest))) {
-                    *known = short;
-                }
-            }
-            let classes: Vec<(usize, usize)> = choices
-                .iter()
-                .enumerate()
-                .rev()
-                .filter(|(_, quick)| quick.action == Action::Class)
-                .map(|(code, quick)| (quick.subject as usize, code))
-                .collect();
-            if let Some(place) = &place {
-                self.codes_of_classes.extend(classes.into_iter().map(|(class, code)| (class_key(place, class), code)));
-            }
-            self.shortcuts.push(Shortcuts { lowest, first: self.codes_of_fields.len() as u32, count, end });
-            self.codes_of_fields.extend(codes);
-        }
-    }
-
-    fn find_roots(&mut self) {
-        let mut documents = vec![None; self.classes.len()];
-        for (code, production) in self.productions_of(self.document_state).iter().enumerate() {
-            if let (Event::Start, Some(element)) = (production.event, self.elements.get(production.index()))
-                && let (Kind::Class(class), false) = (element.kind, element.is_abstract)
-                && let Some(known) = documents.get_mut(class).filter(|known| known.is_none())
-            {
-                *known = Some(code);
-            }
-        }
-        let mut fragments = Fragments::default();
-        for (code, production) in self.productions_of(self.fragment_state).iter().enumerate() {
-            let own = [production.index()];
-            let candidates = match production.event {
-                Event::Start => &own,
-                Event::RelaxedStart => self.candidates(production.index()),
-                _ => continue,
-            };
-            for element in candidates.iter().filter_map(|element| self.elements.get(*element)) {
-                if let Kind::Class(class) = element.kind {
-                    fragments.by_class.entry(class).or_default().push(code);
-                }
-            }
-            if let Some(element) = candidates.first() {
-                fragments.by_name.entry(self.local(*element).into()).or_default().push(code);
-            }
-        }
-        self.documents = documents;
-        self.fragments = fragments;
-    }
-
     /// A state's productions.
     pub fn productions_of(&self, state: usize) -> &[Production] {
         self.states
@@ -837,80 +473,4 @@ impl Tables {
             }
         }
     }
-}
-
-fn read_enumerations(sequence: &Bound<'_, PyAny>) -> PyResult<Vec<Enumeration>> {
-    let mut found = Vec::new();
-    for enumeration in sequence.try_iter()? {
-        let mut members = Vec::new();
-        let codes = PyDict::new(sequence.py());
-        let mut name = String::new();
-        for member in enumeration?.try_iter()? {
-            let member = member?;
-            if members.is_empty() {
-                name = member.get_type().getattr("__name__")?.extract()?;
-            }
-            codes.set_item(&member, members.len())?;
-            members.push(member.unbind());
-        }
-        found.push(Enumeration { members, codes: codes.unbind(), name });
-    }
-    Ok(found)
-}
-
-fn read_datatypes(sequence: &Bound<'_, PyAny>, enumerations: &[Enumeration]) -> PyResult<Vec<Datatype>> {
-    let flat: Vec<i128> = sequence.extract()?;
-    let (rows, rest) = flat.as_chunks::<8>();
-    if !rest.is_empty() {
-        return bad("datatypes");
-    }
-    rows.iter()
-        .map(|[representation, width, flags, minimum, maximum, shortest, longest, enumeration]| {
-            let representation = match representation {
-                0 => Representation::Boolean,
-                1 => Representation::Enumeration,
-                2 => Representation::Offset,
-                3 => Representation::Unsigned,
-                4 => Representation::Signed,
-                5 => Representation::Text,
-                6 => Representation::Binary,
-                _ => return bad("a representation"),
-            };
-            let is_enumeration = representation == Representation::Enumeration;
-            let enumeration = usize::try_from(*enumeration).unwrap_or(usize::MAX);
-            match enumerations.get(enumeration) {
-                Some(all) if all.members.len() as i128 == maximum + 1 => {}
-                None if !is_enumeration => {}
-                _ => return bad("an enumeration"),
-            }
-            let low = (flags & 1 != 0).then_some(*minimum);
-            let high = (flags & 2 != 0 || is_enumeration).then_some(*maximum);
-            let narrow = |bound: Option<i128>| bound.is_some_and(|bound| i64::try_from(bound).is_ok());
-            if representation == Representation::Offset && !(narrow(low) && narrow(high)) {
-                return bad("an offset without bounds");
-            }
-            if high.is_some_and(|high| high >= 1 << 64) || low.is_some_and(|low| low < -(1 << 64)) {
-                return bad("facets beyond 64 bits");
-            }
-            let bits = |value: i128| 128 - value.unsigned_abs().leading_zeros();
-            let bounded = high.is_some() && low.is_some();
-            Ok(Datatype {
-                representation,
-                width: small(i64::try_from(*width)?, if representation == Representation::Binary { 64 } else { 16 })?,
-                minimum: low,
-                maximum: high,
-                low: low.map_or(i64::MIN, |low| i64::try_from(low).unwrap_or(i64::MIN)),
-                high: high.map_or(i64::MAX, |high| i64::try_from(high).unwrap_or(i64::MAX)),
-                base: *minimum,
-                groups: if bounded {
-                    bits(*maximum).max(bits(*minimum)).div_ceil(7).max(10)
-                } else {
-                    crate::reader::MAX_INTEGER_GROUPS
-                },
-                shortest: usize::try_from(*shortest)?,
-                longest: usize::try_from(*longest).ok(),
-                enumeration,
-            })
-        })
-        .collect()
 }
