@@ -20,7 +20,7 @@ help:
 	@echo "creating .venv"
 	@$(PYTHON) -m venv .venv
 
-.venv/run.stamp: requirements/run.lock pyproject.toml | .venv/bin/python
+.venv/run.stamp: requirements/run.lock pyproject.toml setup.py $(wildcard exi/native/src/*.rs exi/native/Cargo.*) | .venv/bin/python
 	@echo "installing PnC Lab into .venv"
 	@$(PIP) --require-hashes -r requirements/run.lock
 	@$(PIP) --no-deps -e .
