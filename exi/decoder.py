@@ -190,7 +190,7 @@ class Decoder(Walker):
         try:
             value = self._element(reader, element, depth)
         except ExiError as error:
-            raise error.within(numbered(name, target, len(target))) from None
+            raise error.within(numbered(name, target, len(target), mixed=mode == CONTENT)) from None
         target.append(Item(*name, value) if mode == CONTENT else value)
 
     def _any(self, reader: BitReader, kind: int, wildcard: int, target: list[Any], depth: int) -> None:

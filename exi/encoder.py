@@ -180,7 +180,7 @@ class Encoder(Walker):
     def _item(
         self, writer: BitWriter, kind: int, production: Row, held: Any, number: int, depth: int
     ) -> None:
-        event, subject, _, _ = production
+        event, subject, field, _ = production
         item = held[number]
         if event == EV_TEXT:
             self.values.write(writer, subject, item)
@@ -189,7 +189,8 @@ class Encoder(Walker):
         try:
             self._element(writer, element, item.value if isinstance(item, Item) else item, depth)
         except ExiError as error:
-            raise error.within(numbered(self.name(element), held, number)) from None
+            mixed = self.types[kind][3][field] == CONTENT
+            raise error.within(numbered(self.name(element), held, number, mixed=mixed)) from None
 
     def _any(self, writer: BitWriter, kind: int, wildcard: int, item: Item) -> int:
         """Write the name of an element that a wildcard admits and return the element."""
