@@ -101,8 +101,8 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
         let start = self.reader.position;
         let tables = &self.engine.tables;
         let row = tables.state(state)?;
-        let code = self.reader.bits(row.width)? as usize;
-        if code >= row.count {
+        let code = self.reader.bits(row.width())? as usize;
+        if code >= row.count() {
             return refuse(format!("event code {code} does not exist"), start);
         }
         tables.production(row, code)
@@ -200,8 +200,8 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
             let state = place.state as usize;
             let row = tables.state(state)?;
             let start = self.reader.position;
-            let code = self.reader.bits(row.width)? as usize;
-            if code >= row.count {
+            let code = self.reader.bits(row.width())? as usize;
+            if code >= row.count() {
                 return self.early_end(class, row, state, code, start, values);
             }
             let production = tables.production(row, code)?;
@@ -214,14 +214,14 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
                         tables.read_value(self.py, &mut self.reader, attribute.datatype).map_err(|failure| {
                             failure.within(format!("@{}", tables.attribute_local(production.index())))
                         })?;
-                    store(values, production.field, value)?;
+                    store(values, production.field(), value)?;
                 }
                 Event::Text => {
                     let value = tables.read_value(self.py, &mut self.reader, production.index())?;
-                    if class.fields.get(production.field).is_some_and(|field| field.mode == Mode::Content) {
-                        list(self.py, values, production.field)?.append(value)?;
+                    if class.fields.get(production.field()).is_some_and(|field| field.mode == Mode::Content) {
+                        list(self.py, values, production.field())?.append(value)?;
                     } else {
-                        store(values, production.field, value)?;
+                        store(values, production.field(), value)?;
                     }
                 }
                 Event::StartAny | Event::RelaxedStart => self.any(class, production, values, depth)?,
@@ -243,15 +243,15 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
         start: usize,
         values: &mut Values<'py>,
     ) -> Outcome<()> {
-        if code > row.count {
+        if code > row.count() {
             return refuse(format!("event code {code} does not exist"), start);
         }
-        self.escape(row.second_width, start)?;
+        self.escape(row.second_width(), start)?;
         let is_content = |field: usize| class.fields.get(field).is_some_and(|field| field.mode == Mode::Content);
         match self.engine.tables.productions_of(state).last() {
-            Some(text) if text.event == Event::Text && !is_content(text.field) => {
+            Some(text) if text.event == Event::Text && !is_content(text.field()) => {
                 let value = self.engine.tables.empty_value(self.py, text.index(), start)?;
-                store(values, text.field, value)
+                store(values, text.field(), value)
             }
             _ => refuse(format!("the element ends before {}", self.engine.expected(state)), start),
         }
@@ -260,12 +260,12 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
     #[inline]
     fn child(&mut self, class: &Class, production: &Production, values: &mut Values<'py>, depth: usize) -> Outcome<()> {
         let element = production.index();
-        let mode = class.fields.get(production.field).ok_or_else(corrupt)?.mode;
+        let mode = class.fields.get(production.field()).ok_or_else(corrupt)?.mode;
         if mode < Mode::List {
             let value = self.step(element, depth + 1)?;
-            return store(values, production.field, value);
+            return store(values, production.field(), value);
         }
-        let target = list(self.py, values, production.field)?;
+        let target = list(self.py, values, production.field())?;
         self.append(element, &target, mode, depth + 1)
     }
 
@@ -307,7 +307,7 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
             return refuse(format!("there is no global element {name} in {uri}"), start);
         };
         self.engine.check_wildcard(class, production, uri_index, Some(start))?;
-        let target = list(self.py, values, production.field)?;
+        let target = list(self.py, values, production.field())?;
         self.append(element, &target, Mode::Content, depth + 1)
     }
 
@@ -327,8 +327,8 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
         loop {
             let start = self.reader.position;
             let row = tables.state(state)?;
-            let code = self.reader.bits(row.width)? as usize;
-            if code >= row.count {
+            let code = self.reader.bits(row.width())? as usize;
+            if code >= row.count() {
                 return refuse("an event that the schema does not declare", start);
             }
             let production = tables.production(row, code)?;
@@ -352,7 +352,7 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
                 _ => return refuse("an event that none of the element's types declares", start),
             }
             match production.next {
-                Next::State(next) => state = next,
+                Next::State(next) => state = next as usize,
                 _ => return Err(corrupt()),
             }
         }

@@ -98,7 +98,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
             } else {
                 self.step(element, value, 0)?;
             }
-            self.writer.bits(row.count as u64 - 1, row.width);
+            self.writer.bits(row.count() as u64 - 1, row.width());
             return Ok(());
         }
         let element = match name {
@@ -116,7 +116,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
 
     fn begin(&mut self, state: usize, code: usize) -> Outcome<()> {
         self.writer.bits(HEADER.into(), 8);
-        self.writer.bits(code as u64, self.engine.tables.state(state)?.width);
+        self.writer.bits(code as u64, self.engine.tables.state(state)?.width());
         Ok(())
     }
 
@@ -266,11 +266,11 @@ impl<'e, 'py> Encoder<'e, 'py> {
         let (code, production) = self.choose(row, *state, field, mode, item)?;
         if production.event == Event::Text && mode != Mode::Content && is_empty(item) {
             self.check_only(production.index(), item)?;
-            self.writer.bits(row.count as u64, row.width);
-            self.writer.bits(0, row.second_width);
+            self.writer.bits(row.count() as u64, row.width());
+            self.writer.bits(0, row.second_width());
             return Ok(Flow::Over);
         }
-        self.writer.bits(code as u64, row.width);
+        self.writer.bits(code as u64, row.width());
         match production.event {
             Event::Start if mode < Mode::List => self.step(production.index(), item, depth + 1)?,
             Event::Attribute => {
@@ -319,12 +319,12 @@ impl<'e, 'py> Encoder<'e, 'py> {
     ) -> Outcome<(usize, &'e Production)> {
         let tables = &self.engine.tables;
         let productions = tables.productions_of(state);
-        debug_assert_eq!(productions.len(), row.count);
+        debug_assert_eq!(productions.len(), row.count());
         if mode == Mode::Content {
             return self.choose_content(productions, state, field, item);
         }
         for (code, production) in productions.iter().enumerate() {
-            if production.field != field || production.event == Event::End {
+            if production.field() != field || production.event == Event::End {
                 continue;
             }
             let takes = match production.event {
@@ -353,7 +353,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
         let is_text = item.is_instance_of::<PyString>();
         let mut wildcard = None;
         for (code, production) in productions.iter().enumerate() {
-            if production.field != field {
+            if production.field() != field {
                 continue;
             }
             match production.event {
@@ -581,7 +581,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
         for (code, production) in productions.iter().enumerate() {
             let same = subject.is_none() || (production.subject >= 0 && subject == Some(production.index()));
             if production.event == event && same {
-                self.writer.bits(code as u64, tables.state(state)?.width);
+                self.writer.bits(code as u64, tables.state(state)?.width());
                 return Ok(production.index());
             }
         }

@@ -47,6 +47,9 @@ pub struct Engine {
     astuple: Py<PyAny>,
 }
 
+/// Bytes of memory that are kept for the next message.
+const MOST_KEPT: usize = 1 << 18;
+
 thread_local! {
     /// The memory that the last message was written to.
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -151,7 +154,10 @@ impl Engine {
             Ok(()) => Ok(PyBytes::new(py, &bytes)),
             Err(failure) => Err(raised(py, *failure)),
         };
-        BUFFER.set(bytes);
+        // One huge message shall not hold its memory for ever.
+        if bytes.capacity() <= MOST_KEPT {
+            BUFFER.set(bytes);
+        }
         result
     }
 
@@ -260,14 +266,14 @@ impl Engine {
             found.push(Subject {
                 event: production.event,
                 subject: production.index(),
-                field: production.field,
+                field: production.field(),
                 optional: productions.len() > 1,
             });
             if production.event == Event::Text {
                 return Ok(Some(found));
             }
             match production.next {
-                Next::State(next) => state = next,
+                Next::State(next) => state = next as usize,
                 _ => break,
             }
         }

@@ -31,6 +31,10 @@ fn index(value: i64, length: usize) -> PyResult<usize> {
     }
 }
 
+fn row(value: i64, length: usize) -> PyResult<u32> {
+    Ok(u32::try_from(index(value, length)?)?)
+}
+
 fn small(value: i64, limit: u32) -> PyResult<u32> {
     match u32::try_from(value) {
         Ok(width) if width <= limit => Ok(width),
@@ -128,12 +132,12 @@ impl Lengths {
         }
         Ok(Production {
             event,
-            subject: *subject,
-            field: usize::try_from(*field).unwrap_or(usize::MAX),
+            subject: i32::try_from(*subject)?,
+            field: u16::try_from(*field).unwrap_or(NO_FIELD),
             next: match *next {
                 -1 => Next::Nothing,
-                state if state >= 0 => Next::State(index(state, self.states)?),
-                counter => Next::Counter(index(-2 - counter, self.counters)?),
+                state if state >= 0 => Next::State(row(state, self.states)?),
+                counter => Next::Counter(row(-2 - counter, self.counters)?),
             },
         })
     }
@@ -144,11 +148,11 @@ impl Lengths {
         productions: &[Production],
     ) -> PyResult<State> {
         Ok(State {
-            count: part(productions, *first, *count)?.len(),
-            first: usize::try_from(*first)?,
-            width: small(*width, 32)?,
-            second_width: small(*second_width, 32)?,
-            counter: if *counter < 0 { None } else { Some(index(*counter, self.counters)?) },
+            count: u32::try_from(part(productions, *first, *count)?.len())?,
+            first: u32::try_from(*first)?,
+            width: small(*width, 32)? as u8,
+            second_width: small(*second_width, 32)? as u8,
+            counter: if *counter < 0 { u32::MAX } else { row(*counter, self.counters)? },
         })
     }
 }
@@ -313,8 +317,8 @@ impl Tables {
     fn check_fields(&self) -> PyResult<()> {
         for class in &self.classes {
             for state in reachable(class.start, &self.states, &self.productions, &self.counters) {
-                for production in self.productions.get(state.first..state.first + state.count).unwrap_or_default() {
-                    if production.event != Event::End && production.field >= class.fields.len() {
+                for production in self.productions.get(state.productions()).unwrap_or_default() {
+                    if production.event != Event::End && production.field() >= class.fields.len() {
                         return bad("a production's field");
                     }
                 }

@@ -81,9 +81,9 @@ impl Place {
         (state.count > 0).then_some(())?;
         Some(Place {
             state: u32::try_from(index).ok()?,
-            first: u32::try_from(state.first).ok()?,
+            first: state.first,
             count: u16::try_from(state.count).ok()?,
-            width: u8::try_from(state.width).ok()?,
+            width: state.width,
         })
     }
 }
@@ -201,10 +201,10 @@ pub fn plan(
     let mut plan = vec![PLAIN; productions.len()];
     for class in classes {
         for state in reachable(class.start, states, productions, counters) {
-            let range = state.first..state.first + state.count;
+            let range = state.productions();
             let (Some(quick), Some(own)) = (plan.get_mut(range.clone()), productions.get(range)) else { continue };
             for (quick, production) in quick.iter_mut().zip(own) {
-                let single = class.fields.get(production.field).is_some_and(|field| field.mode < Mode::List);
+                let single = class.fields.get(production.field()).is_some_and(|field| field.mode < Mode::List);
                 *quick =
                     short_form(production, single, states, productions, elements, datatypes, attributes, first_members)
                         .unwrap_or(PLAIN);
@@ -231,11 +231,11 @@ pub fn reachable<'s>(
         }
         let Some(state) = states.get(index) else { continue };
         found.push(state);
-        for production in productions.get(state.first..state.first + state.count).unwrap_or_default() {
+        for production in productions.get(state.productions()).unwrap_or_default() {
             match production.next {
-                Next::State(next) => waiting.push(next),
+                Next::State(next) => waiting.push(next as usize),
                 Next::Counter(counter) => {
-                    if let Some(counter) = counters.get(counter) {
+                    if let Some(counter) = counters.get(counter as usize) {
                         waiting.extend([counter.below, counter.within, counter.full]);
                     }
                 }
@@ -261,15 +261,16 @@ fn short_form(
         return Some(Quick { action: Action::End, ..PLAIN });
     }
     let Next::State(next) = production.next else { return None };
+    let next = next as usize;
     if !single {
         return None;
     }
     let following = states.get(next)?;
     let last = following.count == 1
         && following.width == 1
-        && productions.get(following.first).is_some_and(|production| production.event == Event::End);
+        && productions.get(following.first as usize).is_some_and(|production| production.event == Event::End);
     let mut quick = Quick {
-        field: u16::try_from(production.field).ok().filter(|field| *field < NO_FIELD)?,
+        field: Some(production.field).filter(|field| *field < NO_FIELD)?,
         next: Place::of(next, following)?,
         tail: 1 + u8::from(last),
         ..PLAIN

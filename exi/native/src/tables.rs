@@ -63,24 +63,41 @@ pub enum Next {
     /// The element is over.
     Nothing,
     /// A state.
-    State(usize),
+    State(u32),
     /// One of three states of a counter.
-    Counter(usize),
+    Counter(u32),
 }
 
 /// A place in a type's grammar.
 #[derive(Clone, Copy, Debug)]
 pub struct State {
-    /// Index of the first production.
-    pub first: usize,
+    pub(crate) first: u32,
+    pub(crate) count: u32,
+    pub(crate) counter: u32,
+    pub(crate) width: u8,
+    pub(crate) second_width: u8,
+}
+
+impl State {
     /// How many productions there are.
-    pub count: usize,
+    pub fn count(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Where they stand.
+    pub fn productions(&self) -> std::ops::Range<usize> {
+        self.first as usize..self.first as usize + self.count as usize
+    }
+
     /// Bits of an event code.
-    pub width: u32,
+    pub fn width(&self) -> u32 {
+        self.width.into()
+    }
+
     /// Bits of a second-level code.
-    pub second_width: u32,
-    /// The counter that this state belongs to.
-    pub counter: Option<usize>,
+    pub fn second_width(&self) -> u32 {
+        self.second_width.into()
+    }
 }
 
 /// One event that a state admits.
@@ -88,18 +105,22 @@ pub struct State {
 pub struct Production {
     /// The kind.
     pub event: Event,
-    /// Index of an element, attribute, datatype, wildcard kind or relaxed element; negative: none.
-    pub subject: i64,
-    /// The field that holds the value.
-    pub field: usize,
     /// What follows.
     pub next: Next,
+    /// Index of an element, attribute, datatype, wildcard kind or relaxed element; negative: none.
+    pub subject: i32,
+    pub(crate) field: u16,
 }
 
 impl Production {
     /// The index of what the event is about.
     pub fn index(&self) -> usize {
         self.subject.max(0) as usize
+    }
+
+    /// The field that holds the value.
+    pub fn field(&self) -> usize {
+        self.field.into()
     }
 }
 
@@ -319,10 +340,7 @@ pub struct Tables {
 impl Tables {
     /// A state's productions.
     pub fn productions_of(&self, state: usize) -> &[Production] {
-        self.states
-            .get(state)
-            .and_then(|state| self.productions.get(state.first..state.first + state.count))
-            .unwrap_or_default()
+        self.states.get(state).and_then(|state| self.productions.get(state.productions())).unwrap_or_default()
     }
 
     /// A state.
@@ -334,7 +352,7 @@ impl Tables {
     /// A state's production of a code below its count.
     #[inline(always)]
     pub fn production(&self, state: &State, code: usize) -> Outcome<&Production> {
-        self.productions.get(state.first + code).ok_or_else(corrupt)
+        self.productions.get(state.first as usize + code).ok_or_else(corrupt)
     }
 
     /// Code and short form of the production at the top of a word; None for a code that does not exist.
@@ -457,11 +475,11 @@ impl Tables {
     #[inline(always)]
     pub fn follow(&self, state: &State, next: Next, count: usize) -> Outcome<(Option<usize>, usize)> {
         match next {
-            Next::State(next) => Ok((Some(next), 0)),
+            Next::State(next) => Ok((Some(next as usize), 0)),
             Next::Nothing => Ok((None, 0)),
             Next::Counter(index) => {
-                let counter = self.counter(index)?;
-                let count = if state.counter == Some(index) { count + 1 } else { 1 };
+                let counter = self.counter(index as usize)?;
+                let count = if state.counter == index { count + 1 } else { 1 };
                 let next = if count < counter.minimum {
                     counter.below
                 } else if counter.maximum == Some(count) {
