@@ -230,10 +230,8 @@ fn characters<'py>(py: Python<'py>, reader: &mut Reader<'_>, count: usize) -> Ou
         }
     };
     reader.copy(target);
-    if target.is_ascii()
-        && let Ok(text) = std::str::from_utf8(target)
-    {
-        return Ok(PyString::new(py, text).into_any());
+    if target.is_ascii() {
+        return Ok(PyString::from_bytes(py, target)?.into_any());
     }
     reader.position = start;
     wide_characters(py, reader, count)
