@@ -108,7 +108,9 @@ class Translator(Encoder):
                     try:
                         node.content.append(self._write_element(element, content, depth + 1))
                     except ExiError as error:
-                        step = numbered(self.name(element), items, number) if many else self.local(element)
+                        mixed = mode == CONTENT
+                        name = self.name(element)
+                        step = numbered(name, items, number, mixed=mixed) if many else self.local(element)
                         raise error.within(step) from None
                 state, count = self.next_state(state, following, count)
         if not any(row[0] == EV_END for row in self.states[state][0]):
@@ -197,8 +199,9 @@ class Translator(Encoder):
             try:
                 value = self._read_element(element, part)
             except ExiError as error:
-                many = modes[field] >= LIST
-                step = numbered(part.name, values[field], len(values[field])) if many else part.name[0]
+                mode, held = modes[field], values[field]
+                mixed = mode == CONTENT
+                step = numbered(part.name, held, len(held), mixed=mixed) if mode >= LIST else part.name[0]
                 raise error.within(step) from None
             if modes[field] == CONTENT:
                 value = Item(*part.name, value)

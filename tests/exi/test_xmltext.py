@@ -131,3 +131,30 @@ def test_what_no_text_can_be_made_of(value: object, reason: str, path: str) -> N
     with pytest.raises(exi.ExiError) as caught:
         exi.to_xml(value, iso2.SCHEMA)  # type: ignore[arg-type]
     assert (caught.value.reason, caught.value.path) == (reason, path)
+
+
+def test_an_item_of_a_list_of_enumerations_is_named_by_its_number() -> None:
+    modes = [iso2.EnergyTransferMode.AC_single_phase_core, iso2.EnergyTransferMode.DC_core]
+    request = iso2.SupportedEnergyTransferMode(energy_transfer_mode=modes)
+    service = iso2.ChargeService(
+        service_id=1,
+        service_category=iso2.ServiceCategory.EVCharging,
+        free_service=True,
+        supported_energy_transfer_mode=request,
+    )
+    response = iso2.ServiceDiscoveryRes(
+        response_code=iso2.ResponseCode.OK,
+        payment_option_list=iso2.PaymentOptionList(payment_option=[iso2.PaymentOption.Contract]),
+        charge_service=service,
+    )
+    message = iso2.V2G_Message(
+        header=iso2.MessageHeader(session_id=bytes(8)), body=iso2.Body(body_element=response)
+    )
+    text = exi.to_xml(message, iso2.SCHEMA)
+    with pytest.raises(exi.ExiError) as read:
+        exi.from_xml(text.replace("DC_core", "DC_sore"), iso2.SCHEMA)
+    assert read.value.path.endswith("/EnergyTransferMode[2]")
+    request.energy_transfer_mode[1] = "DC_sore"  # type: ignore[call-overload]
+    with pytest.raises(exi.ExiError) as written:
+        exi.to_xml(message, iso2.SCHEMA)
+    assert written.value.path.endswith("/EnergyTransferMode[2]")
