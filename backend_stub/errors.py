@@ -4,6 +4,7 @@ Every refusal is one :class:`MarketError` with a stable :class:`Code`. Over HTTP
 message that starts with the code in brackets, so that a charger can map it without reading prose.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from http import HTTPStatus
 
@@ -16,6 +17,9 @@ class Code(StrEnum):
     EXI = "EXI"
     MESSAGE = "MESSAGE"
     SIGNATURE = "SIGNATURE"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    TOO_MANY = "TOO_MANY"
     CHAIN = "CHAIN"
     CHAIN_EXPIRED = "CHAIN_EXPIRED"
     REVOKED = "REVOKED"
@@ -47,6 +51,9 @@ _STATUS = {
     Code.EXI: HTTPStatus.BAD_REQUEST,
     Code.MESSAGE: HTTPStatus.BAD_REQUEST,
     Code.SIGNATURE: HTTPStatus.UNAUTHORIZED,
+    Code.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
+    Code.FORBIDDEN: HTTPStatus.FORBIDDEN,
+    Code.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
     Code.CHAIN: HTTPStatus.FORBIDDEN,
     Code.CHAIN_EXPIRED: HTTPStatus.FORBIDDEN,
     Code.REVOKED: HTTPStatus.FORBIDDEN,
@@ -68,6 +75,9 @@ _MEANING = {
     Code.EXI: "the bytes are not an EXI document of the named message set",
     Code.MESSAGE: "a well-formed message, but not the one this call takes",
     Code.SIGNATURE: "an XML signature is missing, malformed or wrong",
+    Code.UNAUTHENTICATED: "no access token, or none that is valid now",
+    Code.FORBIDDEN: "a party of this role or with this identifier may not do this",
+    Code.TOO_MANY: "more requests than this client may make; `Retry-After` says when to come back",
     Code.CHAIN: "a certificate or its chain breaks a rule or ends at no trusted root",
     Code.CHAIN_EXPIRED: "a certificate of the chain is outside its validity",
     Code.REVOKED: "the certificate was replaced by a newer one",
@@ -85,12 +95,16 @@ _MEANING = {
 
 
 class MarketError(Exception):
-    """A refusal: ``code`` says which kind, ``detail`` is one sentence with the facts, never a secret."""
+    """A refusal: ``code`` says which kind, ``detail`` is one sentence with the facts, never a secret.
 
-    def __init__(self, code: Code, detail: str) -> None:
+    ``headers`` go into the HTTP answer, where a refusal has some of its own such as ``Retry-After``.
+    """
+
+    def __init__(self, code: Code, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(code, detail)
         self.code = code
         self.detail = detail
+        self.headers = headers
 
     def __str__(self) -> str:
         """Return the message as it stands in an error answer."""

@@ -68,7 +68,7 @@ def error_response(
 
 def refuse(error: MarketError) -> JSONResponse:
     """Return the answer for a refusal."""
-    return error_response(int(error.code.status), [str(error)])
+    return error_response(int(error.code.status), [str(error)], error.headers)
 
 
 def install_error_handlers(app: FastAPI) -> None:
