@@ -40,7 +40,9 @@ class Envelope:
 class Edition:
     """One protocol edition.
 
-    ``name``, ``namespace``, ``major``, ``minor``  what SupportedAppProtocol announces and compares
+    ``key``                                        what commands and configurations call it: ``iso20-ac``
+    ``name``                                       what people call it
+    ``namespace``, ``major``, ``minor``            what SupportedAppProtocol announces and compares
     ``schemas``                                    how messages are coded, by payload type
     ``timing``                                     its timers
     ``no_session``                                 the SessionID of a car that has none yet
@@ -49,6 +51,7 @@ class Edition:
                                                    in seconds since 1970, which only -20 transmits
     """
 
+    key: str
     name: str
     namespace: str
     major: int
@@ -114,6 +117,7 @@ def _foreign(message: XsdType, expected: str) -> MessageError:
 
 def _iso20(service: str, namespace: str, payload_type: PayloadType, schema: MessageSet) -> Edition:
     return Edition(
+        key=f"iso20-{service.lower()}",
         name=f"ISO 15118-20 {service}",
         namespace=namespace,
         major=1,
@@ -127,6 +131,7 @@ def _iso20(service: str, namespace: str, payload_type: PayloadType, schema: Mess
 
 
 ISO2 = Edition(
+    key="iso2",
     name="ISO 15118-2",
     namespace=iso2.NAMESPACE,
     major=2,
