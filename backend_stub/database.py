@@ -1,10 +1,8 @@
-"""The database file: SQLite in WAL mode, one writer thread, reads in place.
+"""The database of a market: transactions as functions, tables made and brought up to date at the start.
 
-Durability: a write returns after COMMIT with ``synchronous=FULL``, so what was acknowledged survives both a
-killed process and a lost power supply. Measured on two cores: such a commit takes about 0.5 ms, and a read
-57 µs in place against 240 µs through a thread. Hence writes go to one thread (SQLite has one writer anyway,
-and the queue in front of it replaces lock contention), and reads, which WAL never lets wait for the writer,
-run where they are called. Another engine changes these two methods and nothing else.
+A role passes functions that take a connection; each runs in one transaction, and may be run again from its
+beginning when another server's transaction got in its way. What differs between SQLite and PostgreSQL is in
+:mod:`backend_stub.engines`.
 """
 
 import asyncio
@@ -17,24 +15,22 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from backend_stub import migrations
+from backend_stub.engines import BUSY_TIMEOUT_S, open_engine
 from backend_stub.errors import Code, DatabaseError, MarketError
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
-"""Raised whenever a table changes; a file of another version is refused instead of being misread."""
-
-_BUSY_TIMEOUT_S = 2.0
-_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
+_ATTEMPTS = 12
+"""How often a transaction is run that loses races: with eight writers on one row the last needs eight."""
 
 _log = logging.getLogger(__name__)
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
-    """A moment in UTC. SQLite drops the time zone of a datetime; this column type puts it back."""
+    """A moment in UTC, stored without a time zone; this column type takes it off and puts it back."""
 
     impl = sa.DateTime
     cache_ok = True
@@ -58,47 +54,41 @@ def put_row(
 
 
 class Database:
-    """One SQLite file that several roles keep their own tables in.
+    """One database that several roles keep their own tables in.
 
-    A role passes functions that take a connection; each runs in one transaction. ``busy_timeout_s`` is how
-    long to wait for another process that holds the write lock.
+    ``target`` is an SQLite file, or a URL (see :func:`backend_stub.engines.open_engine`, also for the errors).
+    ``busy_timeout_s`` is how long to wait for another process that holds the write lock.
     """
 
-    def __init__(self, path: Path, *, busy_timeout_s: float = _BUSY_TIMEOUT_S) -> None:
-        self.path = path
-        self._engine = sa.create_engine(
-            sa.URL.create("sqlite", database=str(path)),
-            connect_args={"timeout": busy_timeout_s, "check_same_thread": False},
-        )
-        event.listen(self._engine, "connect", _configure)
-        event.listen(self._engine, "begin", _begin)
-        # IMMEDIATE takes the write lock at once: a transaction that reads and then writes cannot fail halfway.
-        self._writing = self._engine.execution_options(sqlite_begin="IMMEDIATE")
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
+    def __init__(self, target: str | Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        self._engine = open_engine(target, busy_timeout_s=busy_timeout_s)
+        self.label = self._engine.label
+        self._workers = ThreadPoolExecutor(self._engine.threads, thread_name_prefix="database")
 
     def create(self, schemas: Iterable[sa.MetaData]) -> None:
-        """Create the tables that are missing. Raises DatabaseError with the reason in words."""
+        """Make the tables, or bring those of an older program up to date; what they hold stays.
+
+        Raises DatabaseError with the reason in words.
+        """
         try:
-            with self._writing.begin() as connection:
-                version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-                if version not in {0, SCHEMA_VERSION}:
-                    raise DatabaseError(
-                        str(self.path),
-                        f"has tables of version {version}, this program needs {SCHEMA_VERSION}",
-                    )
-                for schema in schemas:
-                    schema.create_all(connection)
-                connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            with self._engine.migrating() as connection:
+                migrations.bring_up_to_date(connection, tuple(schemas), self.label)
         except DBAPIError as error:
-            raise DatabaseError(str(self.path), _in_words(error, self.path)) from error
+            raise DatabaseError(self.label, self._engine.in_words(error)) from error
+
+    def status(self) -> migrations.Status:
+        """Return which revision the tables have; raises DatabaseError."""
+        try:
+            with self._engine.reading() as connection:
+                return migrations.status(connection)
+        except DBAPIError as error:
+            raise DatabaseError(self.label, self._engine.in_words(error)) from error
 
     async def read(self, work: Callable[[sa.Connection], T]) -> T:
         """Run ``work`` in a read transaction. Raises MarketError(STORE) when the database cannot be read."""
-        try:
-            with self._engine.connect() as connection:
-                return work(connection)
-        except DBAPIError as error:
-            raise self._unavailable(error) from error
+        if self._engine.reads_in_place:
+            return self._read(work)
+        return await self._in_thread(self._read, work)
 
     async def write(self, work: Callable[[sa.Connection], T]) -> T:
         """Run ``work`` in a write transaction; return after it is durable.
@@ -107,53 +97,43 @@ class Database:
         failure of the database raises MarketError(STORE). A cancelled caller learns nothing of the outcome:
         the transaction then either happens as a whole or not at all.
         """
-        loop = asyncio.get_running_loop()
-        context = contextvars.copy_context()  # so that the thread's log lines carry the trace id
-        return await loop.run_in_executor(self._writer, context.run, self._transact, work)
+        return await self._in_thread(self._write, work)
 
     def close(self) -> None:
         """Finish what is being written and close every connection."""
-        self._writer.shutdown(wait=True)
-        self._engine.dispose()
+        self._workers.shutdown(wait=True)
+        self._engine.close()
 
-    def _transact(self, work: Callable[[sa.Connection], T]) -> T:
+    async def _in_thread(
+        self, run: Callable[[Callable[[sa.Connection], T]], T], work: Callable[[sa.Connection], T]
+    ) -> T:
+        loop = asyncio.get_running_loop()
+        context = contextvars.copy_context()  # so that the thread's log lines carry the trace id
+        return await loop.run_in_executor(self._workers, context.run, run, work)
+
+    def _read(self, work: Callable[[sa.Connection], T]) -> T:
         try:
-            with self._writing.begin() as connection:
+            with self._engine.reading() as connection:
                 return work(connection)
-        except IntegrityError:
-            raise
         except DBAPIError as error:
             raise self._unavailable(error) from error
 
+    def _write(self, work: Callable[[sa.Connection], T]) -> T:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with self._engine.writing() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if attempt < _ATTEMPTS and self._engine.lost_race(error):
+                    # A violated key that is still violated when the work is run again is the work's own.
+                    if isinstance(error, IntegrityError) and attempt > 1:
+                        raise
+                    continue
+                if isinstance(error, IntegrityError):
+                    raise
+                raise self._unavailable(error) from error
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
     def _unavailable(self, error: DBAPIError) -> MarketError:
-        _log.error("database %s: %s", self.path, error.orig)
+        _log.error("database %s: %s", self.label, error.orig)
         return MarketError(Code.STORE, "the database cannot be used at the moment")
-
-
-def _configure(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver's own BEGIN would come too late; see _begin
-    for pragma in _PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _begin(connection: sa.Connection) -> None:
-    mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
-    connection.exec_driver_sql(f"BEGIN {mode}")
-
-
-def _in_words(error: DBAPIError, path: Path) -> str:
-    """Say what is wrong with the file in terms of what the user can do."""
-    text = str(error.orig)
-    if "locked" in text:
-        return "locked: another process is writing to it"
-    if "readonly" in text or "read-only" in text:
-        return "not writable"
-    if "unable to open" in text:
-        if path.is_dir():
-            return "is a folder, not a file"
-        if not path.parent.is_dir():
-            return f"cannot be created: folder {path.parent} does not exist"
-        return "cannot be opened or created: check the permissions of the file and its folder"
-    if "not a database" in text:
-        return "is not an SQLite database; give another file name"
-    return text

@@ -207,13 +207,18 @@ class World:
 
 @asynccontextmanager
 async def open_world(
-    directory: Path, hierarchy: Hierarchy, *, clock: SetClock | None = None, entropy: Entropy | None = None
+    directory: Path,
+    hierarchy: Hierarchy,
+    *,
+    clock: SetClock | None = None,
+    entropy: Entropy | None = None,
+    target: str | Path | None = None,
 ) -> AsyncIterator[World]:
-    """Open a market on ``directory``/market.db, with an HTTP client that needs no socket."""
+    """Open a market on ``target``, else ``directory``/market.db, with an HTTP client that needs no socket."""
     clock = clock or SetClock()
     sink = ListSink()
     tracer = Tracer("backend", sink, clock.now)
-    database = Database(directory / "market.db")
+    database = Database(target or directory / "market.db")
     try:
         market = await open_market(
             hierarchy, database, now=clock.now, entropy=entropy or SystemEntropy(), tracer=tracer

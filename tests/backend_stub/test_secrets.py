@@ -58,7 +58,7 @@ def found(data: bytes, places: dict[str, bytes]) -> set[str]:
 
 def rows(database: Database) -> bytes:
     """Return every value of every table, since a long value is scattered over pages of the file."""
-    engine = sa.create_engine(f"sqlite:///{database.path}")
+    engine = sa.create_engine(f"sqlite:///{database.label}")
     try:
         with engine.connect() as connection:
             tables = sa.inspect(engine).get_table_names()
