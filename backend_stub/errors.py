@@ -32,6 +32,8 @@ class Code(StrEnum):
     SLOW = "SLOW"
     DEADLINE = "DEADLINE"
     STORE = "STORE"
+    PEER = "PEER"
+    ENTITLEMENT = "ENTITLEMENT"
     INTERNAL = "INTERNAL"
 
     @property
@@ -66,6 +68,8 @@ _STATUS = {
     Code.SLOW: HTTPStatus.REQUEST_TIMEOUT,
     Code.DEADLINE: HTTPStatus.GATEWAY_TIMEOUT,
     Code.STORE: HTTPStatus.SERVICE_UNAVAILABLE,
+    Code.PEER: HTTPStatus.BAD_GATEWAY,
+    Code.ENTITLEMENT: HTTPStatus.FORBIDDEN,
     Code.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
@@ -90,6 +94,8 @@ _MEANING = {
     Code.SLOW: "the request body did not arrive in time",
     Code.DEADLINE: "the caller's remaining time ran out",
     Code.STORE: "the database cannot be read or written at the moment",
+    Code.PEER: "another provider or role process cannot be reached, or does not answer as one",
+    Code.ENTITLEMENT: "the proof that the driver may use this vehicle is missing, wrong or used up",
     Code.INTERNAL: "a defect; the log has the details under this traceId",
 }
 
