@@ -34,11 +34,14 @@ class Bell:
                 self._next.set()
         return self._next
 
-    async def wait(self, rung: asyncio.Event, timeout_s: float | None = None) -> None:
-        """Return when ``rung`` is set, after ``timeout_s``, or when patience ends."""
+    async def wait(self, rung: asyncio.Event, timeout_s: float | None = None) -> float:
+        """Return when ``rung`` is set, after ``timeout_s``, or when patience ends; say how long it took."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         limit_s = self._patience_s if timeout_s is None else min(timeout_s, self._patience_s)
         try:
             async with asyncio.timeout(limit_s):
                 await rung.wait()
         except TimeoutError:
-            return
+            return limit_s
+        return loop.time() - began

@@ -1,6 +1,6 @@
 """Events, who may see them, and what may be asked of the event log and the webhook endpoints."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -170,7 +170,7 @@ class EventLog(Protocol):
         types: Sequence[EventType] = (),
         audience: Audience = EVERYBODY,
         heartbeat_s: float = 15.0,
-    ) -> AsyncIterator[RecordedEvent | None]:
+    ) -> AsyncGenerator[RecordedEvent | None, None]:
         """Yield events after a sequence number, and then those to come; None after each idle ``heartbeat_s``.
 
         Ends when the log is closed.
