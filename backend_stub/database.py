@@ -64,6 +64,11 @@ class Database:
         self._engine = open_engine(target, busy_timeout_s=busy_timeout_s)
         self.label = self._engine.label
         self._workers = ThreadPoolExecutor(self._engine.threads, thread_name_prefix="database")
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_commit(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` in the event loop after each write of this process from now on."""
+        self._listeners.append(listener)
 
     def create(self, schemas: Iterable[sa.MetaData]) -> None:
         """Make the tables, or bring those of an older program up to date; what they hold stays.
@@ -97,7 +102,10 @@ class Database:
         failure of the database raises MarketError(STORE). A cancelled caller learns nothing of the outcome:
         the transaction then either happens as a whole or not at all.
         """
-        return await self._in_thread(self._write, work)
+        result = await self._in_thread(self._write, work)
+        for listener in self._listeners:
+            listener()
+        return result
 
     def close(self) -> None:
         """Finish what is being written and close every connection."""
