@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from secc.charger import Charger
 from secc.context import Context
-from secc.errors import BundleError, BundleFailure
+from secc.errands import Errands
 from secc.negotiation import negotiate
 from secc.protocol import Protocol
 from secc.session import Answer, Session
@@ -30,8 +30,9 @@ from v2g.errors import ConnectionClosedError, FramingError, MessageError, Sequen
 from v2g.messages.appprotocol import SupportedAppProtocolReq
 from v2g.net.channel import MessageChannel, Received
 from v2g.net.stream import Stream
-from v2g.timing import Deadline, Limit
+from v2g.timing import Limit
 from v2g.trace import Tracer
+from v2g.v2gtp import PayloadType
 
 _log = logging.getLogger("secc")
 
@@ -70,6 +71,7 @@ class Connection:
         )
         self._setup = timing.ISO2.secc_communication_setup_performance_time.from_now(accepted_at)
         self._session: Session | None = None
+        self._errands = Errands(charger.clock)
 
     @property
     def name(self) -> str:
@@ -98,6 +100,7 @@ class Connection:
             )
             raise
         finally:
+            await self._errands.close()
             self._conclude(end)
             await self._channel.close(end.reason)
 
@@ -122,7 +125,7 @@ class Connection:
         if protocol is None:
             await self._linger()
             return End("failed", "no protocol in common")
-        self._channel.use(protocol.schemas)
+        self._channel.use(protocol.edition.schemas)
         context = protocol.context(
             charger=self._charger, tracer=self._channel.tracer, secure=self._channel.stream.tls is not None
         )
@@ -149,6 +152,7 @@ class Connection:
         answer = Answer(
             name=type(negotiated.response).__name__,
             message=negotiated.response,
+            payload_type=PayloadType.EXI,
             payload=None,
             code=str(negotiated.response.response_code),
             refused="" if negotiated.protocol else "no protocol in common",
@@ -173,32 +177,18 @@ class Connection:
             )
             raise
         if isinstance(outcome, Errand):
-            limit = session.protocol.timing.performance_time(received.name)
-            outcome = session.resume(await self._fetch(outcome, limit.from_now(received.arrived_at)))
+            performance = session.protocol.timing.performance_time(received.name)
+            deadline = performance.from_now(received.arrived_at)
+            outcome = session.resume(await self._errands.outcome(outcome, deadline, received.arrived_at))
         self._channel.tracer = session.context.tracer  # names the session as soon as there is one
         if session.state is not before:
             self._channel.tracer.event("state.changed", from_=before, to=session.state or "Ended")
         return outcome
 
-    async def _fetch(self, errand: Errand, performance: Deadline) -> bytes | BundleError:
-        """Run an errand, which has to be over a reserve before the performance time.
-
-        One that is not is broken off when half of the reserve is gone.
-        """
-        deadline = performance.minus(errand.reserve_s)
-        backstop = performance.minus(errand.reserve_s / 2)
-        try:
-            async with asyncio.timeout(backstop.remaining(self._clock.monotonic())):
-                return await errand.run(deadline)
-        except TimeoutError:
-            budget_s = performance.limit_s - errand.reserve_s
-            return BundleError(BundleFailure.LATE, f"no answer within {budget_s:g} s of the request")
-        except BundleError as error:
-            return error
-
     async def _send(self, answer: Answer, received: Received, limit: Limit) -> None:
         sent = await self._channel.send(
             answer.message,
+            payload_type=answer.payload_type,
             payload=answer.payload,
             limit=limit,
             deadline=timing.ISO2.tcp_close.from_now(self._clock.monotonic()),

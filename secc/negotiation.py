@@ -25,13 +25,13 @@ def negotiate(request: SupportedAppProtocolReq, spoken: Sequence[Protocol]) -> N
     for wanted in sorted(request.app_protocol, key=lambda entry: entry.priority):
         for protocol in spoken:
             if (
-                wanted.protocol_namespace != protocol.namespace
-                or wanted.version_number_major != protocol.major
+                wanted.protocol_namespace != protocol.edition.namespace
+                or wanted.version_number_major != protocol.edition.major
             ):
                 continue
             code = (
                 ResponseCode.OK_SuccessfulNegotiation
-                if wanted.version_number_minor == protocol.minor
+                if wanted.version_number_minor == protocol.edition.minor
                 else ResponseCode.OK_SuccessfulNegotiationWithMinorDeviation
             )
             return Negotiated(

@@ -1,63 +1,57 @@
 """What the charger has to know of one protocol edition to hold a session in it.
 
-The session engine (:mod:`secc.session`) and the connection (:mod:`secc.connection`) are written against
-this description only; :mod:`secc.iso2` is the first one. A further protocol is a further description: its
-table, its handlers, and how its messages are wrapped.
+What car and charger have in common (namespace, schemas, timers, envelopes) is the :class:`v2g.protocols.Edition`;
+here is added what only the charger does: its table, its handlers' context, its refusals. The session engine
+(:mod:`secc.session`) and the connection (:mod:`secc.connection`) are written against this description only. A
+further protocol is a further description.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from exi.schema import MessageSet, XsdType
+from exi.schema import XsdType
 from secc.context import Context
 from secc.table import Table
-from v2g.messages.xmldsig import Signature
+from v2g.protocols import Edition
 from v2g.timing import Timing
-from v2g.v2gtp import PayloadType
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """The outside of a message: what its header carries, and its body (None when it is empty)."""
-
-    session_id: bytes
-    signature: Signature | None
-    body: XsdType | None
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """One protocol edition, as the charger speaks it.
 
-    ``name``, ``namespace``, ``major``, ``minor``  what SupportedAppProtocol compares
-    ``schemas``                                    how messages are coded, by payload type
-    ``timing``                                     its timers
-    ``table``                                      its states and handlers
-    ``sets_up``                                    the request that begins a session and needs no SessionID
-    ``context``                                    makes an empty session context from the common one
-    ``open``                                       takes a message apart; raises MessageError for what is none
-    ``wrap``                                       makes a message of a session id and a response body
-    ``refuse``                                     makes the FAILED response for a request class, with
-                                                   placeholders; raises KeyError for what is no request
-    ``sequence_error``, ``unknown_session``        the codes that the engine itself gives
+    ``edition``                                what it has in common with the car's side
+    ``table``                                  its states and handlers
+    ``sets_up``                                the request that begins a session and needs no SessionID
+    ``context``                                makes an empty session context from the common one
+    ``responses``                              which response belongs to which request
+    ``refuse``                                 makes the response for a request class that is not OK, with
+                                               placeholders; raises KeyError for what is no request
+    ``outlet``                                 the kind of outlet it charges with; empty: either
+    ``sequence_error``, ``unknown_session``    the codes that the engine itself gives
     """
 
-    name: str
-    namespace: str
-    major: int
-    minor: int
-    schemas: Mapping[PayloadType, MessageSet]
-    timing: Timing
+    edition: Edition
     table: Table
     sets_up: type[XsdType]
     context: Callable[..., Context]
-    open: Callable[[XsdType], Envelope]
-    wrap: Callable[[bytes, XsdType], XsdType]
+    responses: Mapping[type[XsdType], type[XsdType]]
     refuse: Callable[[type[XsdType], str, Any], XsdType]
+    outlet: str = ""
     sequence_error: str = "FAILED_SequenceError"
     unknown_session: str = "FAILED_UnknownSession"
 
+    @property
+    def key(self) -> str:
+        """What commands and configurations call it."""
+        return self.edition.key
+
+    @property
+    def timing(self) -> Timing:
+        """Its timers."""
+        return self.edition.timing
+
     def __str__(self) -> str:
         """Return the name."""
-        return self.name
+        return self.edition.name

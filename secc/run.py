@@ -205,7 +205,7 @@ async def _prepare(charger: Charger) -> None:
 
 def _warm_up() -> None:
     """Have the codec derive its grammars now: the first car should not wait for them."""
-    schemas = {schema for protocol in PROTOCOLS for schema in protocol.schemas.values()}
+    schemas = {schema for protocol in PROTOCOLS for schema in protocol.edition.schemas.values()}
     for schema in {appprotocol.SCHEMA, xmldsig.SCHEMA, *schemas}:
         with contextlib.suppress(exi.ExiError):
             exi.decode(b"", schema)  # refused, but with the grammar in place

@@ -7,31 +7,37 @@ request, so that no handler repeats them:
 2. A request that the table does not name for the state gets FAILED_SequenceError in the response type
    that belongs to it [V2G2-459][V2G2-538].
 3. A request with another SessionID than the session's gets FAILED_UnknownSession [V2G2-460].
-4. A handler's Refusal gets its code. Every FAILED response has valid placeholders in its mandatory
-   fields, and ends the session [V2G2-539].
+4. A handler's Refusal gets its code. Every response that is not OK has valid placeholders in its mandatory
+   fields [V2G20-2202]; a FAILED one ends the session [V2G2-539][V2G20-2222], after a WARNING it goes on.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from exi.schema import XsdType
 from secc.context import Context
-from secc.errors import BundleError
 from secc.protocol import Protocol
 from secc.table import Errand, Refusal, Reply, Request, Row
 from v2g.errors import SequenceError
+from v2g.messages.xmldsig import Signature
+from v2g.v2gtp import PayloadType
+
+NO_SESSION = bytes(8)
+"""The SessionID in an answer to a car that has no session [V2G2-750]."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What to send: the whole ``message``, or ``payload``, its EXI, when that is ready.
 
-    ``code`` is its response code, ``refused`` the reason when that is a FAILED one (else empty), ``ends``
+    ``code`` is its response code, ``refused`` the reason when that is not OK (else empty), ``ends``
     tells that nothing more is expected in this session.
     """
 
     name: str
     message: XsdType
+    payload_type: PayloadType
     payload: bytes | None
     code: str
     refused: str
@@ -45,9 +51,9 @@ class Session:
         self.protocol = protocol
         self.context = context
         self.state: StrEnum | None = protocol.table.start
-        self._pending: tuple[Row, Errand] | None = None
+        self._pending: tuple[Row, Errand[Any]] | None = None
 
-    def handle(self, message: XsdType, payload: bytes, arrived_at: float) -> Answer | Errand:
+    def handle(self, message: XsdType, payload: bytes, arrived_at: float) -> Answer | Errand[Any]:
         """Take a request and return the answer, or an errand that :meth:`resume` must be told the end of.
 
         ``payload`` is the EXI that ``message`` was decoded from. Raises SequenceError for a message that
@@ -55,7 +61,7 @@ class Session:
         """
         if self.state is None or self._pending is not None:
             raise SequenceError(str(self.state), type(message).__name__)
-        envelope = self.protocol.open(message)
+        envelope = self.protocol.edition.open(message)
         body = envelope.body
         if body is None:
             raise SequenceError(self.state, "a message without body")
@@ -74,8 +80,11 @@ class Session:
             return outcome
         return self._settle(row, outcome)
 
-    def resume(self, outcome: bytes | BundleError) -> Answer:
-        """Take what the errand brought, and return the answer to the request that it was for."""
+    def resume(self, outcome: object) -> Answer:
+        """Take what the errand brought, and return the answer to the request that it was for.
+
+        A BundleError stands for its failure, None for "not yet".
+        """
         if self._pending is None:
             raise RuntimeError("no errand is under way")
         row, errand = self._pending
@@ -83,34 +92,41 @@ class Session:
         return self._settle(row, errand.then(outcome))
 
     def _settle(self, row: Row, outcome: Reply | Refusal) -> Answer:
+        if isinstance(outcome, Refusal) and outcome.next is None:
+            return self._refuse(row.request, outcome)
+        if all(to.state is not outcome.next for to in row.to):
+            raise RuntimeError(f"{row.state}: {row.request.__name__} must not lead to {outcome.next}")
         if isinstance(outcome, Refusal):
             return self._refuse(row.request, outcome)
-        return self._reply(row, outcome)
-
-    def _reply(self, row: Row, reply: Reply) -> Answer:
-        if all(to.state is not reply.next for to in row.to):
-            raise RuntimeError(f"{row.state}: {row.request.__name__} must not lead to {reply.next}")
-        self.state = reply.next
-        return Answer(
-            name=type(reply.response).__name__,
-            message=self.protocol.wrap(self.context.session_id, reply.response),
-            payload=reply.payload,
-            code=str(getattr(reply.response, "response_code")),  # noqa: B009 - every response has one
-            refused="",
-            ends=self.state is None,
-        )
+        self.state = outcome.next
+        code = str(getattr(outcome.response, "response_code"))  # noqa: B009 - every response has one
+        return self._answer(outcome.response, code, payload=outcome.payload, signature=outcome.signature)
 
     def _refuse(self, request: type[XsdType], refusal: Refusal) -> Answer:
         try:
             response = self.protocol.refuse(request, refusal.code, self.context)
         except KeyError:
             raise SequenceError(str(self.state), request.__name__) from None
-        self.state = None
+        self.state = refusal.next
+        return self._answer(response, refusal.code, refused=refusal.reason)
+
+    def _answer(
+        self,
+        response: XsdType,
+        code: str,
+        *,
+        refused: str = "",
+        payload: bytes | None = None,
+        signature: Signature | None = None,
+    ) -> Answer:
+        edition = self.protocol.edition
+        now = int(self.context.charger.clock.now().timestamp())
         return Answer(
             name=type(response).__name__,
-            message=self.protocol.wrap(self.context.session_id, response),
-            payload=None,
-            code=refusal.code,
-            refused=refusal.reason,
-            ends=True,
+            message=edition.wrap(self.context.session_id or NO_SESSION, response, signature, now),
+            payload_type=edition.payload_type(response),
+            payload=payload,
+            code=code,
+            refused=refused,
+            ends=self.state is None,
         )

@@ -4,7 +4,8 @@ A handler is a plain function ``handle(request, context)``. It awaits nothing an
 reads the request, changes what the session knows (its context) and returns one of three things:
 
 * :class:`Reply`: the response, and the state that follows;
-* :class:`Refusal`: a FAILED code. The session fills the response with placeholders, and ends;
+* :class:`Refusal`: a FAILED code, or a WARNING. The session fills the response with placeholders; it ends
+  after a FAILED one;
 * :class:`Errand`: something to wait for outside of the charger, and how to go on with what came.
 
 A request that the table does not name for a state is never the handler's business: that is one rule, in
@@ -19,11 +20,12 @@ from typing import Any, Generic, TypeVar
 from exi.schema import XsdType
 from secc.errors import BundleError
 from v2g.messages.xmldsig import Signature
-from v2g.timing import Deadline
+from v2g.timing import Deadline, Limit
 
 B = TypeVar("B", bound=XsdType)
 B_co = TypeVar("B_co", bound=XsdType, covariant=True)
 C = TypeVar("C")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,36 +47,49 @@ class Request(Generic[B_co]):
 class Reply:
     """A positive answer: ``response`` is the body, ``next`` the state that follows (None: the session ends).
 
-    ``payload`` is the EXI of the whole response message when it was made elsewhere and goes out as it is.
+    ``payload`` is the EXI of the whole response message when it was made elsewhere and goes out as it is,
+    ``signature`` goes into the header.
     """
 
     response: XsdType
     next: StrEnum | None
     payload: bytes | None = None
+    signature: Signature | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A negative answer; ``reason`` is for log and trace, the car only sees ``code``."""
+    """A negative answer; ``reason`` is for log and trace, the car only sees ``code``.
+
+    ``next`` is the state in which the session goes on after a WARNING of ISO 15118-20; None ends it.
+    """
 
     code: str
     reason: str
+    next: StrEnum | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Errand:
+@dataclass(frozen=True, slots=True, eq=False)
+class Errand(Generic[T]):
     """Something to wait for before the request can be answered.
 
-    ``run`` gets the deadline and returns bytes or raises :class:`~secc.errors.BundleError`; whatever
-    came is given to ``then``. ``reserve_s`` is what ``then`` and sending need of the performance time.
+    ``run`` gets a deadline and returns what was wanted or raises :class:`~secc.errors.BundleError`; whatever
+    came is given to ``then``.
+
+    By default the request waits to the end, ``reserve_s`` before its performance time. With a ``limit`` the
+    errand has that long from its first request on, a request waits ``patience_s`` for it and then gets what
+    ``then`` makes of None; the errand goes on meanwhile, and a handler that returns the same errand for
+    a later request waits for it again. None outlives the session.
     """
 
-    run: Callable[[Deadline], Awaitable[bytes]]
-    then: Callable[[bytes | BundleError], Reply | Refusal]
+    run: Callable[[Deadline], Awaitable[T]]
+    then: Callable[[T | BundleError | None], "Reply | Refusal"]
     reserve_s: float
+    limit: Limit | None = None
+    patience_s: float = 0.0
 
 
-Outcome = Reply | Refusal | Errand
+Outcome = Reply | Refusal | Errand[Any]
 Handler = Callable[[Request[Any], Any], Outcome]
 
 

@@ -8,8 +8,6 @@ from exi.schema import XsdType
 from secc import placeholders
 from secc.context import Context
 from secc.iso2 import values
-from secc.protocol import Envelope
-from v2g.errors import MessageError
 from v2g.messages import iso2
 
 RESPONSES: Mapping[type[XsdType], type[iso2.BodyBase]] = MappingProxyType(
@@ -71,21 +69,3 @@ def _nothing(field: str) -> iso2.PhysicalValue:
         if word in field:
             return iso2.PhysicalValue(multiplier=0, unit=unit, value=0)
     return iso2.PhysicalValue(multiplier=0, unit=iso2.UnitSymbol.W, value=0)
-
-
-def open_message(message: XsdType) -> Envelope:
-    """Take a V2G_Message apart; raises MessageError for another root, of which the schema has eighty."""
-    if not isinstance(message, iso2.V2G_Message):
-        name = type(message).__name__
-        raise MessageError(f"{name} instead of a V2G_Message", f"/{name}", None)
-    header = message.header
-    return Envelope(header.session_id, header.signature, message.body.body_element)
-
-
-def wrap(session_id: bytes, response: XsdType) -> iso2.V2G_Message:
-    """Make a message; a session that is not set up yet has the SessionID zero [V2G2-750]."""
-    if not isinstance(response, iso2.BodyBase):
-        raise TypeError(f"{type(response).__name__} is no ISO 15118-2 body")
-    return iso2.V2G_Message(
-        header=iso2.MessageHeader(session_id=session_id or bytes(8)), body=iso2.Body(body_element=response)
-    )

@@ -136,6 +136,7 @@ class Desk:
         message = message_of(self.context.session_id if session_id is None else session_id, body, key)
         data = exi.encode(message, iso2.SCHEMA)
         received = exi.decode(data, iso2.SCHEMA)
+        assert isinstance(received, XsdType)
         result = self.session.handle(received, data, self.charger.clock.monotonic())
         if isinstance(result, Errand):
             if outcome is None:

@@ -9,7 +9,8 @@ from v2g.messages.appprotocol import AppProtocol, ResponseCode, SupportedAppProt
 from v2g.messages.iso2 import NAMESPACE as ISO2
 
 OTHER = "urn:iso:std:iso:15118:-20:AC"
-SECOND = replace(PROTOCOL, name="second", namespace=OTHER, major=1)
+SECOND = replace(PROTOCOL, edition=replace(PROTOCOL.edition, name="second", namespace=OTHER, major=1))
+FIRST = str(PROTOCOL)
 OK, DEVIATION, FAILED = (
     ResponseCode.OK_SuccessfulNegotiation,
     ResponseCode.OK_SuccessfulNegotiationWithMinorDeviation,
@@ -24,8 +25,8 @@ def ask(*offered: AppProtocol) -> SupportedAppProtocolReq:
 @pytest.mark.parametrize(
     ("offered", "code", "schema_id", "name"),
     [
-        pytest.param([app_protocol(ISO2, 2, 0, 10)], OK, 10, PROTOCOL.name, id="the only one"),
-        pytest.param([app_protocol(ISO2, 2, 7, 3)], DEVIATION, 3, PROTOCOL.name, id="another minor version"),
+        pytest.param([app_protocol(ISO2, 2, 0, 10)], OK, 10, FIRST, id="the only one"),
+        pytest.param([app_protocol(ISO2, 2, 7, 3)], DEVIATION, 3, FIRST, id="another minor version"),
         pytest.param([app_protocol(ISO2, 3, 0)], FAILED, None, None, id="another major version"),
         pytest.param([app_protocol("urn:x", 2, 0)], FAILED, None, None, id="another namespace"),
         pytest.param(
@@ -39,7 +40,7 @@ def ask(*offered: AppProtocol) -> SupportedAppProtocolReq:
             [app_protocol(ISO2, 2, 0, 1, 1), app_protocol(OTHER, 1, 0, 2, 2)],
             OK,
             1,
-            PROTOCOL.name,
+            FIRST,
             id="nor the order of ours",
         ),
         pytest.param(
@@ -57,7 +58,7 @@ def ask(*offered: AppProtocol) -> SupportedAppProtocolReq:
             [app_protocol(ISO2, 2, 0, 200, 5), app_protocol(OTHER, 1, 0, 100, 5)],
             OK,
             200,
-            PROTOCOL.name,
+            FIRST,
             id="of equal priorities the first in the list",
         ),
     ],

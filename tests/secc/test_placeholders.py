@@ -8,8 +8,9 @@ import exi
 from exi import schema
 from exi.schema import Element, XsdType
 from secc import placeholders
-from secc.iso2.responses import RESPONSES, refuse, wrap
+from secc.iso2.responses import RESPONSES, refuse
 from tests.secc.kit import Desk
+from v2g import protocols
 from v2g.messages import iso2
 
 REQUESTS = sorted(RESPONSES, key=lambda request: request.__name__)
@@ -32,7 +33,9 @@ def test_a_refusal_is_valid_and_survives_the_codec(request_class: type[XsdType],
     if set_up:
         desk.context.take_outlet()
         desk.context.session_id = b"12345678"
-    message = wrap(desk.context.session_id, refuse(request_class, "FAILED_SequenceError", desk.context))
+    response = refuse(request_class, "FAILED_SequenceError", desk.context)
+    message = protocols.ISO2.wrap(desk.context.session_id or bytes(8), response, None, 0)
+    assert isinstance(message, iso2.V2G_Message)
     data = exi.encode(message, iso2.SCHEMA)
     assert exi.decode(data, iso2.SCHEMA) == message
     assert message.header.session_id == (b"12345678" if set_up else bytes(8))
