@@ -32,7 +32,7 @@ from lab.runs import build
 from lab.table import ACTORS, COLOURS, as_json, installation_line, is_ascii, session_table
 from lab.trace_file import merge, write_trace
 from pki.entropy import SystemEntropy
-from pki.hierarchy import Hierarchy
+from pki.hierarchy import init_folder
 
 EXIT_PROCESS_FAILED = 3
 # The car charges in a few short rounds, so that the demo is quick.
@@ -129,7 +129,7 @@ async def _perform(demo: Demo, processes: Processes) -> None:
     """Set the stage, start the market and the charger, and send the car twice."""
     tell = demo.narrator.tell
     tell(LAB, f"A new run in {shown(demo.directory)}.")
-    Hierarchy.create(now=datetime.now(UTC), entropy=SystemEntropy()).save(demo.pki)
+    init_folder(demo.pki, now=datetime.now(UTC), entropy=SystemEntropy())
     tell(
         LAB,
         "Certificates for everyone.",

@@ -4,7 +4,7 @@ The checks go from the outside inwards: can each certificate be read, has it the
 order link the chain, do the signatures hold, may the CAs do what they did, is the leaf of the right kind,
 and last, is everything valid now. So "expired" is only ever said of a chain that is genuine otherwise.
 
-Revocation is not looked at here.
+Whether something is revoked is asked last, and only of whoever the caller names (:mod:`pki.revocation`).
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,25 @@ from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, x448
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtensionOID, NameOID, SignatureAlgorithmOID
 
 from pki.errors import CertificateError, Rule
-from pki.profiles import KeyType, KeyUse, Profile
+from pki.keys import KeyType, PublicKey, VerifyingKey, type_name
+from pki.profiles import KeyUse, Profile, purpose_name
+from pki.revocation import RevocationChecker, check_path
 
-__all__ = ["CertificateError", "Rule", "key_name", "parse", "public_key", "validate"]
+__all__ = [
+    "CertificateError",
+    "Rule",
+    "any_public_key",
+    "key_name",
+    "parse",
+    "public_key",
+    "validate",
+    "verifying_key",
+]
 
 _T = TypeVar("_T", bound=x509.ExtensionType)
 
@@ -31,6 +42,7 @@ _UNDERSTOOD = frozenset({ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE}
 _ALGORITHMS = {
     KeyType.SECP256R1: SignatureAlgorithmOID.ECDSA_WITH_SHA256,
     KeyType.SECP521R1: SignatureAlgorithmOID.ECDSA_WITH_SHA512,
+    KeyType.ED448: SignatureAlgorithmOID.ED448,
 }
 
 # Everything that pyca/cryptography raises for bytes that are not a proper certificate. Some faults are
@@ -99,33 +111,43 @@ def parse(der: bytes) -> x509.Certificate:
     return certificate
 
 
-def public_key(
-    certificate: x509.Certificate, key_type: KeyType = KeyType.SECP256R1
-) -> ec.EllipticCurvePublicKey:
-    """Return the certificate's public key; raises ``WRONG_KEY_TYPE`` when it is not on that curve."""
+def any_public_key(certificate: x509.Certificate) -> PublicKey:
+    """Return the certificate's public key; raises ``WRONG_KEY_TYPE`` when it is none that ISO 15118 knows."""
     label = certificate.subject.rfc4514_string()
     try:
         key = certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
         raise CertificateError(Rule.WRONG_KEY_TYPE, label, f"the key cannot be read: {error}") from error
-    if not isinstance(key, ec.EllipticCurvePublicKey):
-        raise CertificateError(Rule.WRONG_KEY_TYPE, label, f"not an elliptic curve key, expected {key_type}")
-    if key.curve.name != key_type:
-        raise CertificateError(Rule.WRONG_KEY_TYPE, label, f"key on {key.curve.name}, expected {key_type}")
+    if not isinstance(key, ec.EllipticCurvePublicKey | ed448.Ed448PublicKey | x448.X448PublicKey):
+        raise CertificateError(Rule.WRONG_KEY_TYPE, label, "not an elliptic curve key")
+    return key
+
+
+def public_key(
+    certificate: x509.Certificate, key_type: KeyType = KeyType.SECP256R1
+) -> ec.EllipticCurvePublicKey:
+    """Return the certificate's public key; raises ``WRONG_KEY_TYPE`` when it is not on that curve."""
+    key = any_public_key(certificate)
+    _require_type(certificate, key, key_type)
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    return key
+
+
+def verifying_key(certificate: x509.Certificate) -> VerifyingKey:
+    """Return the public key to check signatures with; raises ``WRONG_KEY_TYPE`` when it is not for that."""
+    key = any_public_key(certificate)
+    if isinstance(key, x448.X448PublicKey):
+        label = certificate.subject.rfc4514_string()
+        raise CertificateError(Rule.WRONG_KEY_TYPE, label, "an x448 key cannot check signatures")
     return key
 
 
 def key_name(certificate: x509.Certificate) -> str:
     """Return what kind of key a certificate holds, for people: the curve's name where it has one."""
     try:
-        key = certificate.public_key()
+        return type_name(certificate.public_key())
     except (ValueError, UnsupportedAlgorithm):
         return "unreadable key"
-    return (
-        key.curve.name
-        if isinstance(key, ec.EllipticCurvePublicKey)
-        else type(key).__name__.removesuffix("PublicKey")
-    )
 
 
 def validate(
@@ -135,13 +157,15 @@ def validate(
     *,
     at: datetime,
     profile: Profile,
+    revocation: RevocationChecker | None = None,
 ) -> tuple[x509.Certificate, ...]:
     """Return the path from ``leaf`` to one of ``roots``, or raise.
 
     ``intermediates`` are the sub-CA certificates in the order in which the message carried them, which
     must be the order of issuing: each signs the one before it, the first signs the leaf. ``roots`` are
     the trust anchors; they never travel. ``at`` is the time to judge validity at and must carry a zone.
-    ``profile`` says what the leaf must be (a CA's profile judges a CA).
+    ``profile`` says what the leaf must be (a CA's profile judges a CA). ``revocation`` is asked about the whole
+    path but its root; :class:`pki.revocation.SoftFail` around it lets pass what nobody knows.
 
     Raises :class:`CertificateError` whose rule names the first thing found wrong. A ValueError means that
     the caller passed a time without a zone, or asked to validate a root, which is trusted and not judged.
@@ -157,8 +181,9 @@ def validate(
             f"{len(wire)} certificates below the root, at most {profile.max_chain} allowed",
         )
     anchors = [_facts(root) for root in roots]
-    for facts in wire:
-        _check_form(facts, profile)
+    _check_form(wire[0], profile)
+    for facts in wire[1:]:
+        _check_form(facts, profile.issuer)
     _check_order(wire, anchors)
     for lower, upper in pairwise(wire):
         _check_issued(lower, upper)
@@ -167,7 +192,10 @@ def validate(
     _check_authorities(path, profile)
     for facts in path:
         _check_validity(facts, at)
-    return tuple(facts.certificate for facts in path)
+    certificates = tuple(facts.certificate for facts in path)
+    if revocation is not None:
+        check_path(certificates, revocation, at)
+    return certificates
 
 
 def _facts(certificate: x509.Certificate) -> _Facts:
@@ -218,16 +246,19 @@ def _extension(extensions: x509.Extensions, kind: type[_T]) -> x509.Extension[_T
 
 
 def _check_form(facts: _Facts, profile: Profile) -> None:
-    """Size, curve, algorithm and extensions: what one certificate shows by itself."""
+    """Size, key, algorithm and extensions: what one certificate shows by itself."""
     if facts.size > profile.max_der:
         raise facts.fail(Rule.TOO_LARGE, f"{facts.size} bytes, at most {profile.max_der} allowed")
-    public_key(facts.certificate, profile.key_type)
-    algorithm = facts.certificate.signature_algorithm_oid
-    if algorithm != _ALGORITHMS[profile.key_type]:
-        expected = _ALGORITHMS[profile.key_type].dotted_string
-        raise facts.fail(Rule.WRONG_ALGORITHM, f"signed with {algorithm.dotted_string}, expected {expected}")
+    _require_type(facts.certificate, any_public_key(facts.certificate), profile.key_type)
+    algorithm, expected = facts.certificate.signature_algorithm_oid, _ALGORITHMS[profile.root.key_type]
+    if algorithm != expected:
+        detail = f"signed with {algorithm.dotted_string}, expected {expected.dotted_string}"
+        raise facts.fail(Rule.WRONG_ALGORITHM, detail)
     for extension in facts.extensions:
-        if extension.critical and extension.oid not in _UNDERSTOOD:
+        understood = extension.oid in _UNDERSTOOD or (
+            profile.purposes and extension.oid == ExtensionOID.EXTENDED_KEY_USAGE
+        )
+        if extension.critical and not understood:
             oid = extension.oid.dotted_string
             raise facts.fail(Rule.UNKNOWN_CRITICAL_EXTENSION, f"critical extension {oid} is not understood")
 
@@ -274,6 +305,12 @@ def _anchor_of(last: _Facts, anchors: list[_Facts]) -> _Facts:
     raise last.fail(Rule.BAD_SIGNATURE, f"the signature is not that of the trusted root {_issuer(last)}")
 
 
+def _require_type(certificate: x509.Certificate, key: PublicKey, expected: KeyType) -> None:
+    if (found := type_name(key)) != expected:
+        label = certificate.subject.rfc4514_string()
+        raise CertificateError(Rule.WRONG_KEY_TYPE, label, f"a {found} key, expected {expected}")
+
+
 def _signed_by(lower: _Facts, upper: _Facts) -> bool:
     try:
         lower.certificate.verify_directly_issued_by(upper.certificate)
@@ -288,6 +325,7 @@ def _check_leaf(leaf: _Facts, profile: Profile) -> None:
     if profile.ca and not leaf.is_ca:
         raise leaf.fail(Rule.NOT_A_CA, f"not a CA certificate where a {profile.name} is expected")
     _check_key_usage(leaf, profile)
+    _check_purposes(leaf, profile)
     _check_domain(leaf, profile)
 
 
@@ -320,6 +358,16 @@ def _check_key_usage(facts: _Facts, profile: Profile) -> None:
         raise facts.fail(Rule.WRONG_KEY_USAGE, f"the key may not be used for {', '.join(sorted(missing))}")
     if not profile.ca and KeyUse.KEY_CERT_SIGN in has:
         raise facts.fail(Rule.WRONG_KEY_USAGE, f"a {profile.name} may not sign certificates")
+
+
+def _check_purposes(leaf: _Facts, profile: Profile) -> None:
+    if not profile.purposes:
+        return
+    found = _extension(leaf.extensions, x509.ExtendedKeyUsage)
+    if found is None:
+        raise leaf.fail(Rule.WRONG_EXTENDED_KEY_USAGE, "no extended key usage")
+    if missing := sorted(purpose_name(use) for use in profile.purposes - set(found.value)):
+        raise leaf.fail(Rule.WRONG_EXTENDED_KEY_USAGE, f"not meant for {', '.join(missing)}")
 
 
 def _check_domain(facts: _Facts, profile: Profile) -> None:

@@ -12,11 +12,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pki import chain
 from pki.entropy import SeededEntropy, SystemEntropy
 from pki.errors import CertificateError, PkiError
-from pki.hierarchy import MEMBERS, Hierarchy
+from pki.hierarchy import ISO20_FOLDER, Hierarchy, init_folder
 from pki.issuing import DEFAULT_ORGANIZATION
 from pki.names import fingerprint_sha256
+from pki.profiles import Edition
 
 EXIT_BAD_INPUT = 2
+
+_SUITES = {edition.key_type.value: edition for edition in Edition if edition is not Edition.ISO2}
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -27,7 +30,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     init = commands.add_parser(
         "init",
         help="make roots, sub-CAs, charger and provisioning service certificates",
-        description="Make the V2G, CPO, CPS, OEM and MO branches as PEM and DER files with their keys.",
+        description="Make the V2G, CPO, CPS, OEM and MO branches as PEM and DER files with their keys: those "
+        "of ISO 15118-2, and in the folder iso20 inside those of ISO 15118-20.",
+        epilog="example: pnclab pki init --out pki --suite ed448",
     )
     init.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder to make")
     init.add_argument(
@@ -35,6 +40,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default=DEFAULT_ORGANIZATION,
         metavar="NAME",
         help="the O of every subject (default: %(default)s)",
+    )
+    init.add_argument(
+        "--suite",
+        choices=sorted(_SUITES),
+        default="secp521r1",
+        help="the keys of the ISO 15118-20 certificates (default: %(default)s)",
     )
     init.add_argument(
         "--seed",
@@ -54,17 +65,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run_init(args: argparse.Namespace, now: datetime | None = None) -> int:
     """Make a certificate folder. Returns 0, or 2 after a message about what was wrong with the input."""
     try:
-        hierarchy = Hierarchy.create(
+        made = init_folder(
+            args.out,
             now=now or datetime.now(UTC),
             entropy=SystemEntropy() if args.seed is None else SeededEntropy(args.seed),
             organization=args.organization,
+            iso20=_SUITES[args.suite],
+            overwrite=args.force,
         )
-        hierarchy.save(args.out, overwrite=args.force)
     except PkiError as error:
         return _bad_input(str(error))
     except ValueError as error:
         return _bad_input(f"--organization {args.organization!r}: {error}")
-    print(f"{len(hierarchy)} certificates with keys in {args.out}")
+    print(f"{len(made[0])} certificates with keys of ISO 15118-2 in {args.out}")
+    print(f"{len(made[1])} of ISO 15118-20 ({args.suite}) in {args.out / ISO20_FOLDER}")
     if args.seed is not None:
         print(f"The keys follow from seed {args.seed}: use them for tests only.")
     print(f"See them: pnclab pki show {args.out}")
@@ -74,24 +88,34 @@ def run_init(args: argparse.Namespace, now: datetime | None = None) -> int:
 def run_show(args: argparse.Namespace, now: datetime | None = None) -> int:
     """Print a certificate folder. Returns 0, or 2 when it cannot be read or a chain breaks a rule."""
     at = now or datetime.now(UTC)
+    inside = args.directory / ISO20_FOLDER
     try:
-        hierarchy = Hierarchy.load(args.directory)
+        found = {args.directory: Hierarchy.load(args.directory)}
+        if inside.is_dir():
+            found[inside] = Hierarchy.load(inside)
     except PkiError as error:
         return _bad_input(str(error))
-    faults = find_faults(hierarchy, at)
+    faults = {place: find_faults(hierarchy, at) for place, hierarchy in found.items()}
     if args.json:
-        print(json.dumps([describe(hierarchy, name, faults.get(name)) for name in hierarchy], indent=2))
+        told = [
+            describe(hierarchy, name, faults[place].get(name))
+            for place, hierarchy in found.items()
+            for name in hierarchy
+        ]
+        print(json.dumps(told, indent=2))
     else:
-        _print_tree(args.directory, hierarchy, faults)
-    for name, fault in faults.items():
-        _bad_input(f"{args.directory / MEMBERS[name].stem}.pem: {fault.rule}: {fault.detail}")
-    return EXIT_BAD_INPUT if faults else 0
+        for place, hierarchy in found.items():
+            _print_tree(place, hierarchy, faults[place])
+    for place, hierarchy in found.items():
+        for name, fault in faults[place].items():
+            _bad_input(f"{place / hierarchy.members[name].stem}.pem: {fault.rule}: {fault.detail}")
+    return EXIT_BAD_INPUT if any(faults.values()) else 0
 
 
 def find_faults(hierarchy: Hierarchy, at: datetime) -> dict[str, CertificateError]:
     """Validate every member up to its root and return the faults by the member that has them."""
     faults: dict[str, CertificateError] = {}
-    for name, member in MEMBERS.items():
+    for name, member in hierarchy.members.items():
         if member.parent is None:
             continue
         certificate, *above = hierarchy.chain(name)
@@ -108,9 +132,10 @@ def find_faults(hierarchy: Hierarchy, at: datetime) -> dict[str, CertificateErro
 
 def describe(hierarchy: Hierarchy, name: str, fault: CertificateError | None = None) -> dict[str, Any]:
     """Return what ``pki show --json`` says of one member."""
-    identity, member = hierarchy[name], MEMBERS[name]
+    identity, member = hierarchy[name], hierarchy.members[name]
     certificate = identity.certificate
     return {
+        "edition": hierarchy.edition.value,
         "name": name,
         "purpose": member.profile.purpose,
         "file": f"{member.stem}.pem",

@@ -12,12 +12,13 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pki.entropy import Entropy
 from pki.errors import Rule
-from pki.hierarchy import MEMBERS, Hierarchy
+from pki.hierarchy import Hierarchy
 from pki.issuing import Identity, draft
+from pki.keys import KeyType, PrivateKey, SigningKey, new_key, new_signing_key
 from pki.profiles import KeyUse, Profile
 
 _DAY = timedelta(days=1)
@@ -57,12 +58,16 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """One way in which a chain can be wrong. ``make`` builds such a chain."""
+    """One way in which a chain can be wrong. ``make`` builds such a chain.
+
+    ``concerns`` says for which kinds of leaf there can be such a chain.
+    """
 
     name: str
     rule: Rule
     description: str
     make: Callable[[Bench], Chain]
+    concerns: Callable[[Profile], bool] = lambda _: True
 
 
 def sound_chain(bench: Bench) -> Chain:
@@ -76,8 +81,8 @@ def _build(
     leaf: Mapping[str, Any] | None = None,
     sub_ca2: Mapping[str, Any] | None = None,
     sub_ca1: Mapping[str, Any] | None = None,
-    leaf_key: ec.EllipticCurvePrivateKey | None = None,
-    leaf_signer: ec.EllipticCurvePrivateKey | None = None,
+    leaf_key: PrivateKey | None = None,
+    leaf_signer: SigningKey | None = None,
 ) -> Chain:
     """Make the chain with some fields of some drafts changed.
 
@@ -88,21 +93,21 @@ def _build(
     for identity, changes in zip(reversed(bench.sub_cas), (sub_ca1, sub_ca2), strict=True):
         remade = remade or changes is not None
         if remade:
-            member = MEMBERS[identity.name]
+            member = bench.hierarchy.members[identity.name]
             plan = draft(
                 member.profile,
                 common_name=member.common_name,
-                public_key=identity.signing_key().public_key(),
+                public_key=identity.signer().public_key(),
                 issuer=issuer,
                 now=bench.now,
                 entropy=bench.entropy,
             )
-            certificate = replace(plan, **(changes or {})).sign(issuer.signing_key())
+            certificate = replace(plan, **(changes or {})).sign(issuer.signer())
             issuer = Identity(identity.name, certificate, identity.key)
         else:
             issuer = identity
         made.insert(0, issuer.certificate)
-    key = leaf_key or bench.entropy.ec_key(bench.profile.key_type.curve)
+    key = leaf_key or new_key(bench.profile.key_type, bench.entropy)
     plan = draft(
         bench.profile,
         common_name=bench.common_name,
@@ -111,7 +116,7 @@ def _build(
         now=bench.now,
         entropy=bench.entropy,
     )
-    certificate = replace(plan, **(leaf or {})).sign(leaf_signer or issuer.signing_key())
+    certificate = replace(plan, **(leaf or {})).sign(leaf_signer or issuer.signer())
     return Chain(Identity(bench.profile.name, certificate, key), tuple(made), bench.root.certificate)
 
 
@@ -161,7 +166,7 @@ def _leaf_is_ca(bench: Bench) -> Chain:
 
 
 def _wrong_signature(bench: Bench) -> Chain:
-    return _build(bench, leaf_signer=bench.entropy.ec_key(bench.profile.key_type.curve))
+    return _build(bench, leaf_signer=new_signing_key(bench.hierarchy.edition.key_type, bench.entropy))
 
 
 def _wrong_curve(bench: Bench) -> Chain:
@@ -170,6 +175,24 @@ def _wrong_curve(bench: Bench) -> Chain:
 
 def _wrong_algorithm(bench: Bench) -> Chain:
     return _build(bench, leaf={"signature_hash": hashes.SHA384()})
+
+
+def _no_purpose(bench: Bench) -> Chain:
+    return _build(bench, leaf={"extensions": ()})
+
+
+def _wrong_purpose(bench: Bench) -> Chain:
+    other = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH} - bench.profile.purposes
+    return _build(bench, leaf={"extensions": ((x509.ExtendedKeyUsage(sorted(other, key=str)), False),)})
+
+
+def _has_purposes(profile: Profile) -> bool:
+    return bool(profile.purposes)
+
+
+def _hashes(profile: Profile) -> bool:
+    """Say whether what signs the leaf signs a hash; Ed448 does that by itself."""
+    return profile.root.key_type is not KeyType.ED448
 
 
 def _too_large(bench: Bench) -> Chain:
@@ -181,7 +204,7 @@ def _unknown_critical_extension(bench: Bench) -> Chain:
 
 
 def _foreign_root(bench: Bench) -> Chain:
-    stranger = Hierarchy.create(now=bench.now, entropy=bench.entropy)
+    stranger = Hierarchy.create(now=bench.now, entropy=bench.entropy, edition=bench.hierarchy.edition)
     foreign = _build(replace(bench, hierarchy=stranger))
     return replace(foreign, root=bench.root.certificate)
 
@@ -197,7 +220,7 @@ def _missing_sub_ca(bench: Bench) -> Chain:
 
 
 def _foreign_sub_ca(bench: Bench) -> Chain:
-    stranger = Hierarchy.create(now=bench.now, entropy=bench.entropy)
+    stranger = Hierarchy.create(now=bench.now, entropy=bench.entropy, edition=bench.hierarchy.edition)
     sound = _build(bench)
     foreign = stranger[bench.sub_cas[0].name].certificate
     return replace(sound, intermediates=(foreign, *sound.intermediates[1:]))
@@ -211,7 +234,8 @@ def _root_on_the_wire(bench: Bench) -> Chain:
 
 def _chain_too_long(bench: Bench) -> Chain:
     sound = _build(bench)
-    return replace(sound, intermediates=(*sound.intermediates, sound.root))
+    surplus = (sound.root,) * (bench.profile.max_chain - 1 - len(sound.intermediates) + 1)
+    return replace(sound, intermediates=(*sound.intermediates, *surplus))
 
 
 def _stray_certificate(bench: Bench) -> Chain:
@@ -222,7 +246,7 @@ def _stray_certificate(bench: Bench) -> Chain:
 def _one_level(bench: Bench) -> Chain:
     """Return a leaf right under sub-CA 1, which is allowed."""
     authority = bench.sub_cas[-1]
-    key = bench.entropy.ec_key(bench.profile.key_type.curve)
+    key = new_key(bench.profile.key_type, bench.entropy)
     plan = draft(
         bench.profile,
         common_name=bench.common_name,
@@ -231,7 +255,7 @@ def _one_level(bench: Bench) -> Chain:
         now=bench.now,
         entropy=bench.entropy,
     )
-    certificate = plan.sign(authority.signing_key())
+    certificate = plan.sign(authority.signer())
     return Chain(
         Identity(bench.profile.name, certificate, key), (authority.certificate,), bench.root.certificate
     )
@@ -243,7 +267,7 @@ def _sub_ca_expired(bench: Bench) -> Chain:
 
 
 def _sub_ca_wrong_domain(bench: Bench) -> Chain:
-    name = MEMBERS[bench.sub_cas[0].name].common_name
+    name = bench.hierarchy.members[bench.sub_cas[0].name].common_name
     return _build(bench, sub_ca2={"subject": _subject(name, _other_domain(bench))})
 
 
@@ -274,7 +298,27 @@ DEFECTS: Sequence[Defect] = (
         "wrong_signature", Rule.BAD_SIGNATURE, "the leaf is signed with a stranger's key", _wrong_signature
     ),
     Defect("wrong_curve", Rule.WRONG_KEY_TYPE, "the leaf's key is on secp384r1", _wrong_curve),
-    Defect("wrong_algorithm", Rule.WRONG_ALGORITHM, "the leaf is signed with SHA-384", _wrong_algorithm),
+    Defect(
+        "wrong_algorithm",
+        Rule.WRONG_ALGORITHM,
+        "the leaf is signed with SHA-384",
+        _wrong_algorithm,
+        _hashes,
+    ),
+    Defect(
+        "no_extended_key_usage",
+        Rule.WRONG_EXTENDED_KEY_USAGE,
+        "the leaf has no extended key usage",
+        _no_purpose,
+        _has_purposes,
+    ),
+    Defect(
+        "wrong_extended_key_usage",
+        Rule.WRONG_EXTENDED_KEY_USAGE,
+        "the leaf is for the other side of TLS",
+        _wrong_purpose,
+        _has_purposes,
+    ),
     Defect("too_large", Rule.TOO_LARGE, "the leaf is too large for a message", _too_large),
     Defect(
         "unknown_critical_extension",
@@ -305,7 +349,12 @@ DEFECTS: Sequence[Defect] = (
         "a certificate is sent that signed nothing",
         _stray_certificate,
     ),
-    Defect("chain_too_long", Rule.CHAIN_TOO_LONG, "four certificates are sent", _chain_too_long),
+    Defect(
+        "chain_too_long",
+        Rule.CHAIN_TOO_LONG,
+        "more certificates are sent than a chain may have",
+        _chain_too_long,
+    ),
     Defect("sub_ca_expired", Rule.EXPIRED, "sub-CA 2 ended yesterday", _sub_ca_expired),
     Defect(
         "sub_ca_wrong_domain", Rule.WRONG_DOMAIN, "sub-CA 2 belongs to another branch", _sub_ca_wrong_domain
@@ -339,8 +388,8 @@ def with_leaf(hierarchy: Hierarchy, chain: Chain) -> Hierarchy:
     members = dict(hierarchy)
     members[chain.leaf.name] = chain.leaf
     for certificate in chain.intermediates:
-        for above in MEMBERS[chain.leaf.name].profile.above():
+        for above in hierarchy.members[chain.leaf.name].profile.above():
             mine = hierarchy[above.name]
             if certificate.public_key() == mine.certificate.public_key():
                 members[above.name] = Identity(above.name, certificate, mine.key)
-    return Hierarchy(members)
+    return Hierarchy(members, hierarchy.edition)

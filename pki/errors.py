@@ -9,7 +9,11 @@ class PkiError(Exception):
 
 
 class Rule(StrEnum):
-    """What a certificate or chain broke. Each check of :mod:`pki.chain` names exactly one."""
+    """What a certificate or chain broke. Each check of :mod:`pki.chain` names exactly one.
+
+    The last four come from :mod:`pki.revocation`: the certificate is revoked, nobody says whether it is, what
+    is said is out of date, or said by somebody who may not (or garbled).
+    """
 
     UNREADABLE = "unreadable"
     TOO_LARGE = "too_large"
@@ -26,9 +30,14 @@ class Rule(StrEnum):
     LEAF_IS_CA = "leaf_is_ca"
     PATH_LENGTH = "path_length"
     WRONG_KEY_USAGE = "wrong_key_usage"
+    WRONG_EXTENDED_KEY_USAGE = "wrong_extended_key_usage"
     WRONG_DOMAIN = "wrong_domain"
     NOT_YET_VALID = "not_yet_valid"
     EXPIRED = "expired"
+    REVOKED = "revoked"
+    STATUS_UNKNOWN = "status_unknown"
+    STATUS_STALE = "status_stale"
+    STATUS_UNTRUSTED = "status_untrusted"
 
 
 class CertificateError(PkiError):

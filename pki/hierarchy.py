@@ -4,6 +4,10 @@ Four branches: charge point operator (CPO) and provisioning service (CPS) hang u
 maker (OEM) and the mobility operator (MO) have roots of their own. Certificates that are made one for each
 car or contract are not part of it; :mod:`pki.issuing` issues them under the sub-CAs 2 found here.
 
+Each edition has a hierarchy of its own. That of ISO 15118-20 stands in the folder ``iso20`` inside the one of
+-2, and has two more sub-CAs, ``oem/vehicle_sub_ca1`` and ``2``, which issue vehicle certificates under the V2G
+root for car makers whose own root no charger knows.
+
 The folder holds for every member ``<branch>/<name>.pem``, ``.der`` and ``.key`` and, for the two leaves,
 ``<branch>/<chain>.pem`` with leaf, sub-CA 2 and sub-CA 1 as a TLS server wants them.
 """
@@ -20,12 +24,17 @@ from types import MappingProxyType
 from cryptography import x509
 
 from pki import store
+from pki.chain import key_name
 from pki.entropy import Entropy
 from pki.errors import StoreError
 from pki.issuing import DEFAULT_ORGANIZATION, Identity, new_identity
-from pki.profiles import PROFILES, Profile
+from pki.profiles import Edition, Profile
+
+__all__ = ["DEFAULT_SECC_ID", "ISO20_FOLDER", "MEMBERS", "Hierarchy", "Member", "init_folder", "members_of"]
 
 DEFAULT_SECC_ID = "DEPNCS0001"
+ISO20_FOLDER = "iso20"
+"""The folder of the -20 hierarchy inside that of -2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +66,44 @@ _PLACES: tuple[tuple[str, str, str, str | None], ...] = (
     ("mo_root", "MO Root CA", "mo/root", None),
     ("mo_sub_ca1", "MO Sub-CA 1", "mo/sub_ca1", None),
     ("mo_sub_ca2", "MO Sub-CA 2", "mo/sub_ca2", None),
+    ("vehicle_sub_ca1", "Vehicle Sub-CA 1", "oem/vehicle_sub_ca1", None),
+    ("vehicle_sub_ca2", "Vehicle Sub-CA 2", "oem/vehicle_sub_ca2", None),
 )
-_BY_NAME = {profile.name: profile for profile in PROFILES}
 
-MEMBERS: Mapping[str, Member] = MappingProxyType(
-    {name: Member(_BY_NAME[name], cn, stem, chain) for name, cn, stem, chain in _PLACES}
-)
-"""The members by name, each after its issuer."""
+
+def _members(edition: Edition) -> Mapping[str, Member]:
+    profiles = edition.profiles
+    return MappingProxyType(
+        {
+            name: Member(profiles[name], cn, stem, chain)
+            for name, cn, stem, chain in _PLACES
+            if name in profiles
+        }
+    )
+
+
+_MEMBERS = {edition: _members(edition) for edition in Edition}
+
+MEMBERS: Mapping[str, Member] = _MEMBERS[Edition.ISO2]
+"""The members of a hierarchy of ISO 15118-2 by name, each after its issuer."""
+
+
+def members_of(edition: Edition) -> Mapping[str, Member]:
+    """Return the members of a hierarchy by name, each after its issuer."""
+    return _MEMBERS[edition]
 
 
 class Hierarchy(Mapping[str, Identity]):
-    """The certificates and keys of all four branches by member name; unchangeable."""
+    """The certificates and keys of all branches of one edition by member name; unchangeable."""
 
-    def __init__(self, identities: Mapping[str, Identity]) -> None:
-        missing = [name for name in MEMBERS if name not in identities]
+    def __init__(self, identities: Mapping[str, Identity], edition: Edition = Edition.ISO2) -> None:
+        members = members_of(edition)
+        missing = [name for name in members if name not in identities]
         if missing:
             raise ValueError(f"members are missing: {', '.join(missing)}")
-        self._identities = {name: identities[name] for name in MEMBERS}
+        self.edition = edition
+        self.members = members
+        self._identities = {name: identities[name] for name in members}
 
     def __getitem__(self, name: str) -> Identity:
         return self._identities[name]
@@ -92,15 +122,16 @@ class Hierarchy(Mapping[str, Identity]):
         entropy: Entropy,
         organization: str = DEFAULT_ORGANIZATION,
         secc_id: str = DEFAULT_SECC_ID,
+        edition: Edition = Edition.ISO2,
     ) -> "Hierarchy":
         """Make new keys and certificates for every member, valid from ``now``.
 
-        ``organization`` becomes the O of every subject and ``secc_id`` the common name of the charger.
+        ``edition`` says which profiles hold. ``organization`` becomes the O of every subject and ``secc_id`` the common name of the charger.
         Raises ValueError for names that X.509 cannot hold, and CertificateError ``TOO_LARGE`` when they
         would make certificates that no message can carry.
         """
         made: dict[str, Identity] = {}
-        for name, member in MEMBERS.items():
+        for name, member in members_of(edition).items():
             made[name] = new_identity(
                 member.profile,
                 common_name=secc_id if name == "secc_leaf" else member.common_name,
@@ -109,11 +140,11 @@ class Hierarchy(Mapping[str, Identity]):
                 entropy=entropy,
                 organization=organization,
             )
-        return cls(made)
+        return cls(made, edition)
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str]) -> "Hierarchy":
-        """Read a folder that :meth:`save` wrote.
+        """Read a folder that :meth:`save` wrote; the key of the V2G root tells which edition it is.
 
         A member whose key file is absent is loaded without key, as a party has it that does not own it.
         Raises :class:`StoreError` naming the file that is missing, unreadable or does not fit its
@@ -122,18 +153,27 @@ class Hierarchy(Mapping[str, Identity]):
         place = Path(directory)
         if not place.is_dir():
             raise StoreError(place, "no such folder; `pnclab pki init` makes one")
+        edition = _edition_in(place)
         identities = {}
-        for name, member in MEMBERS.items():
+        for name, member in members_of(edition).items():
             certificate = store.read_certificate(place / f"{member.stem}.pem")
             key_file = place / f"{member.stem}.key"
-            key = store.read_key(key_file) if key_file.exists() else None
+            key = store.read_any_key(key_file) if key_file.exists() else None
             if key is not None and key.public_key() != certificate.public_key():
                 raise StoreError(key_file, f"this key does not belong to {member.stem}.pem")
             identities[name] = Identity(name, certificate, key)
-        return cls(identities)
+        return cls(identities, edition)
 
-    def save(self, directory: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    def save(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        iso20: "Hierarchy | None" = None,
+    ) -> None:
         """Write everything below ``directory``: certificates as PEM and DER, keys as PEM with mode 0600.
+
+        ``iso20`` is a second hierarchy that goes into the folder ``iso20`` inside.
 
         The folder appears complete or not at all. One that exists and is not empty is refused unless
         ``overwrite``, and even then if it holds anything that this method did not write. While it is
@@ -148,7 +188,10 @@ class Hierarchy(Mapping[str, Identity]):
             target.parent.mkdir(parents=True, exist_ok=True)
             draft.mkdir(mode=0o755)
             try:
-                self._write_into(draft)
+                _write(self, draft)
+                if iso20 is not None:
+                    (draft / ISO20_FOLDER).mkdir()
+                    _write(iso20, draft / ISO20_FOLDER)
                 _put_in_place(draft, target, target.with_name(f".{target.name}.{token}.old"))
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
@@ -168,27 +211,66 @@ class Hierarchy(Mapping[str, Identity]):
         step: str | None = name
         while step is not None:
             yield self[step]
-            step = MEMBERS[step].parent
+            step = self.members[step].parent
 
     def _is_root(self, name: str) -> bool:
-        return MEMBERS[name].parent is None
+        return self.members[name].parent is None
 
-    def _write_into(self, place: Path) -> None:
-        for name, member in MEMBERS.items():
-            identity = self[name]
-            stem = place / member.stem
-            stem.parent.mkdir(exist_ok=True)
-            store.write_certificates(stem.with_suffix(".pem"), [identity.certificate])
-            store.write_der(stem.with_suffix(".der"), identity.certificate)
-            if identity.key is not None:
-                store.write_key(stem.with_suffix(".key"), identity.key)
-            if member.chain_file is not None:
-                store.write_certificates(place / member.chain_file, self.chain(name))
+
+def _write(hierarchy: Hierarchy, place: Path) -> None:
+    for name, member in hierarchy.members.items():
+        identity = hierarchy[name]
+        stem = place / member.stem
+        stem.parent.mkdir(exist_ok=True)
+        store.write_certificates(stem.with_suffix(".pem"), [identity.certificate])
+        store.write_der(stem.with_suffix(".der"), identity.certificate)
+        if identity.key is not None:
+            store.write_key(stem.with_suffix(".key"), identity.key)
+        if member.chain_file is not None:
+            store.write_certificates(place / member.chain_file, hierarchy.chain(name))
+
+
+def init_folder(
+    directory: str | os.PathLike[str],
+    *,
+    now: datetime,
+    entropy: Entropy,
+    organization: str = DEFAULT_ORGANIZATION,
+    secc_id: str = DEFAULT_SECC_ID,
+    iso20: Edition = Edition.ISO20,
+    overwrite: bool = False,
+) -> tuple[Hierarchy, Hierarchy]:
+    """Make the folder of a whole world: the hierarchy of -2 and, inside, that of -20, which are returned.
+
+    Raises what :meth:`Hierarchy.create` and :meth:`Hierarchy.save` raise.
+    """
+    first, second = (
+        Hierarchy.create(
+            now=now, entropy=entropy, organization=organization, secc_id=secc_id, edition=edition
+        )
+        for edition in (Edition.ISO2, iso20)
+    )
+    first.save(directory, overwrite=overwrite, iso20=second)
+    return first, second
+
+
+def _edition_in(place: Path) -> Edition:
+    file = place / f"{MEMBERS['v2g_root'].stem}.pem"
+    found = key_name(store.read_certificate(file))
+    edition = next((edition for edition in Edition if edition.key_type == found), None)
+    if edition is None:
+        known = ", ".join(edition.key_type for edition in Edition)
+        raise StoreError(file, f"a root with a {found} key belongs to no edition ({known})")
+    return edition
 
 
 def _known_files() -> set[str]:
-    stems = {f"{member.stem}{suffix}" for member in MEMBERS.values() for suffix in (".pem", ".der", ".key")}
-    return stems | {member.chain_file for member in MEMBERS.values() if member.chain_file}
+    known: set[str] = set()
+    for edition in Edition:
+        for member in members_of(edition).values():
+            known |= {f"{member.stem}{suffix}" for suffix in (".pem", ".der", ".key")}
+            known |= {member.chain_file} if member.chain_file else set()
+    return known | {f"{ISO20_FOLDER}/{file}" for file in known}
 
 
 def _check_target(target: Path, *, overwrite: bool) -> None:

@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed448
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from pki.entropy import Entropy, deterministic_ecdsa
 from pki.errors import CertificateError, Rule
+from pki.keys import PrivateKey, PublicKey, SigningKey, new_key, type_name
 from pki.profiles import KeyUse, Profile
 
 DEFAULT_ORGANIZATION = "PnC Lab"
@@ -30,18 +31,35 @@ class Identity:
 
     name: str
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey | None = None
+    key: PrivateKey | None = None
 
     @property
     def subject(self) -> str:
         """The subject as an RFC 4514 string."""
         return self.certificate.subject.rfc4514_string()
 
-    def signing_key(self) -> ec.EllipticCurvePrivateKey:
+    def private_key(self) -> PrivateKey:
         """Return the private key; raises ValueError when this identity has none."""
         if self.key is None:
             raise ValueError(f"the private key of {self.name} is not here")
         return self.key
+
+    def signer(self) -> SigningKey:
+        """Return the private key to sign with; raises ValueError when there is none, or it is X448."""
+        key = self.private_key()
+        if not isinstance(key, SigningKey):
+            raise ValueError(f"the {type_name(key)} key of {self.name} cannot sign")  # noqa: TRY004 - see above
+        return key
+
+    def signing_key(self) -> ec.EllipticCurvePrivateKey:
+        """Return the private key where it can only be one of ECDSA; raises ValueError as :meth:`signer`.
+
+        So it is in ISO 15118-2 and the first suite of -20. Code for all suites calls :meth:`signer`.
+        """
+        key = self.private_key()
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ValueError(f"the {type_name(key)} key of {self.name} is none of ECDSA")  # noqa: TRY004 - see above
+        return key
 
     def __repr__(self) -> str:
         """Return name and subject, and whether the key is there: never the key."""
@@ -54,7 +72,7 @@ class Draft:
 
     subject: x509.Name
     issuer: x509.Name
-    public_key: ec.EllipticCurvePublicKey
+    public_key: PublicKey
     serial: int
     not_before: datetime
     not_after: datetime
@@ -63,10 +81,10 @@ class Draft:
     key_usage: frozenset[KeyUse]
     subject_key_id: bytes
     authority_key_id: bytes
-    signature_hash: hashes.SHA256 | hashes.SHA384 | hashes.SHA512
+    signature_hash: hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None
     extensions: tuple[tuple[x509.ExtensionType, bool], ...] = ()
 
-    def sign(self, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+    def sign(self, key: SigningKey) -> x509.Certificate:
         """Return the certificate, signed with the issuer's ``key``.
 
         The ECDSA nonce is derived from key and content (RFC 6979) where the linked OpenSSL can do that,
@@ -91,14 +109,15 @@ class Draft:
         )
         for extension, critical in self.extensions:
             builder = builder.add_extension(extension, critical=critical)
-        return builder.sign(key, self.signature_hash, ecdsa_deterministic=deterministic_ecdsa())
+        deterministic = None if isinstance(key, ed448.Ed448PrivateKey) else deterministic_ecdsa()
+        return builder.sign(key, self.signature_hash, ecdsa_deterministic=deterministic)
 
 
 def draft(
     profile: Profile,
     *,
     common_name: str,
-    public_key: ec.EllipticCurvePublicKey,
+    public_key: PublicKey,
     issuer: Identity | None,
     now: datetime,
     entropy: Entropy,
@@ -113,7 +132,7 @@ def draft(
         raise ValueError("now must carry a time zone")
     start = now.astimezone(UTC).replace(microsecond=0)
     end = start + (profile.validity if validity is None else validity)
-    key_id = x509.SubjectKeyIdentifier.from_public_key(public_key).digest[: profile.ski_bytes]
+    key_id = _key_id(public_key, profile.ski_bytes)
     if issuer is None:
         organization = DEFAULT_ORGANIZATION if organization is None else organization
         issuer_name, authority_key_id = None, key_id
@@ -122,10 +141,14 @@ def draft(
         authority = issuer.certificate
         organization = _organization_of(authority) if organization is None else organization
         issuer_name, authority_key_id = authority.subject, _subject_key_id(authority)
-        signature_hash = _hash_for(issuer.signing_key())
+        signature_hash = _hash_for(issuer.signer())
         end = min(end, authority.not_valid_after_utc)
     subject = _subject(common_name, organization, country, profile.domain)
     extensions: list[tuple[x509.ExtensionType, bool]] = []
+    if profile.purposes:
+        extensions.append(
+            (x509.ExtendedKeyUsage(sorted(profile.purposes, key=lambda use: use.dotted_string)), False)
+        )
     if crl_url is not None:
         point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
         extensions.append((x509.CRLDistributionPoints([point]), False))
@@ -155,11 +178,11 @@ def issue(
     profile: Profile,
     *,
     common_name: str,
-    public_key: ec.EllipticCurvePublicKey,
+    public_key: PublicKey,
     issuer: Identity | None,
     now: datetime,
     entropy: Entropy,
-    key: ec.EllipticCurvePrivateKey | None = None,
+    key: SigningKey | None = None,
     organization: str | None = None,
     country: str | None = None,
     validity: timedelta | None = None,
@@ -191,14 +214,12 @@ def issue(
         ocsp_url=ocsp_url,
     )
     subject = plan.subject.rfc4514_string()
-    if public_key.curve.name != profile.key_type:
-        raise CertificateError(
-            Rule.WRONG_KEY_TYPE, subject, f"key on {public_key.curve.name}, expected {profile.key_type}"
-        )
+    if (found := type_name(public_key)) != profile.key_type:
+        raise CertificateError(Rule.WRONG_KEY_TYPE, subject, f"a {found} key, expected {profile.key_type}")
     if plan.not_after <= plan.not_before:
         detail = f"would end at {plan.not_after.isoformat()} with its issuer, before it begins"
         raise CertificateError(Rule.EXPIRED, subject, detail)
-    signer = issuer.signing_key() if issuer is not None else key
+    signer = issuer.signer() if issuer is not None else key
     if signer is None:
         raise ValueError("a self-signed certificate needs its key")
     certificate = plan.sign(signer)
@@ -224,7 +245,7 @@ def new_identity(
     ocsp_url: str | None = None,
 ) -> Identity:
     """Make a key and :func:`issue` its certificate in one step."""
-    key = entropy.ec_key(profile.key_type.curve)
+    key = new_key(profile.key_type, entropy)
     certificate = issue(
         profile,
         common_name=common_name,
@@ -232,7 +253,7 @@ def new_identity(
         issuer=issuer,
         now=now,
         entropy=entropy,
-        key=key,
+        key=key if isinstance(key, SigningKey) else None,
         organization=organization,
         country=country,
         validity=validity,
@@ -267,7 +288,18 @@ def _subject_key_id(certificate: x509.Certificate) -> bytes:
         return x509.SubjectKeyIdentifier.from_public_key(certificate.public_key()).digest
 
 
-def _hash_for(key: ec.EllipticCurvePrivateKey) -> hashes.SHA256 | hashes.SHA512:
+def _key_id(key: PublicKey, size: int) -> bytes:
+    """Return the identifier of a key: SHA-1, or for 8 bytes its last 60 bits after 0100 (RFC 5280 4.2.1.2)."""
+    digest = x509.SubjectKeyIdentifier.from_public_key(key).digest
+    if size == len(digest):
+        return digest
+    short = digest[-size:]
+    return bytes([short[0] & 0x0F | 0x40]) + short[1:]
+
+
+def _hash_for(key: SigningKey) -> hashes.SHA256 | hashes.SHA512 | None:
+    if isinstance(key, ed448.Ed448PrivateKey):
+        return None
     return hashes.SHA256() if key.key_size <= 256 else hashes.SHA512()
 
 

@@ -7,18 +7,26 @@ Subjects carry CN, O and exactly one DC. The key usages ``required_key_usage`` d
 those we issue, because certificates in the field differ in the bits that no step of the protocol needs.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from types import MappingProxyType
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import ObjectIdentifier
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from pki.keys import KeyType
+
+__all__ = ["PROFILES", "Edition", "KeyType", "KeyUse", "Profile", "purpose_name"]
 
 _YEAR = timedelta(days=365)
 
 MAX_CHAIN_ISO2 = 3
 """Certificates below the root in a chain: leaf, sub-CA 2, sub-CA 1."""
+
+MAX_CHAIN_ISO20 = 4
+"""Certificates below the root in a chain: leaf and at most three sub-CAs."""
 
 MAX_DER_ISO2 = 800
 """Bytes of one certificate in an ISO 15118-2 message."""
@@ -38,21 +46,40 @@ class KeyUse(StrEnum):
     CRL_SIGN = "crl_sign"
 
 
-class KeyType(StrEnum):
-    """The curves of the certificates: P-256 for ISO 15118-2, P-521 for ISO 15118-20."""
+class Edition(StrEnum):
+    """A set of profiles: ISO 15118-2, and ISO 15118-20 with either of its two suites."""
 
-    SECP256R1 = "secp256r1"
-    SECP521R1 = "secp521r1"
-
-    @property
-    def curve(self) -> ec.EllipticCurve:
-        """The curve to make keys on."""
-        return ec.SECP256R1() if self is KeyType.SECP256R1 else ec.SECP521R1()
+    ISO2 = "iso2"
+    ISO20 = "iso20"
+    ISO20_ED448 = "iso20-ed448"
 
     @property
-    def signature_hash(self) -> hashes.SHA256 | hashes.SHA512:
-        """The hash that a key of this type signs certificates with."""
-        return hashes.SHA256() if self is KeyType.SECP256R1 else hashes.SHA512()
+    def key_type(self) -> KeyType:
+        """The kind of key that signs everything in this edition."""
+        return _KEY_TYPES[self]
+
+    @property
+    def profiles(self) -> "Mapping[str, Profile]":
+        """Every profile of this edition by name, each after its issuer."""
+        return _BY_EDITION[self]
+
+
+_KEY_TYPES = {
+    Edition.ISO2: KeyType.SECP256R1,
+    Edition.ISO20: KeyType.SECP521R1,
+    Edition.ISO20_ED448: KeyType.ED448,
+}
+
+
+def purpose_name(use: ObjectIdentifier) -> str:
+    """Return the name of an extended key usage as RFC 5280 writes it, or its numbers."""
+    return _PURPOSE_NAMES.get(use, use.dotted_string)
+
+
+_PURPOSE_NAMES = {
+    ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth",
+    ExtendedKeyUsageOID.CLIENT_AUTH: "clientAuth",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +97,9 @@ class Profile:
     ``issuer``              the profile of the CA above it; None for a root
     ``max_der``             the largest size in bytes that a message can carry
     ``max_chain``           the most certificates below the root in a chain that ends here
+    ``key_type``            the kind of its own key; what is above it has the root's
     ``ski_bytes``           length of the subject key identifier (20, but 8 for -20 contract certificates)
+    ``purposes``            the extended key usages we set, and of which a certificate must have all
     """
 
     name: str
@@ -87,6 +116,7 @@ class Profile:
     max_der: int = MAX_DER_ISO2
     max_chain: int = MAX_CHAIN_ISO2
     ski_bytes: int = 20
+    purposes: frozenset[ObjectIdentifier] = frozenset()
 
     @property
     def root(self) -> "Profile":
@@ -102,6 +132,7 @@ class Profile:
 
 _CA_USE = frozenset({KeyUse.KEY_CERT_SIGN, KeyUse.CRL_SIGN})
 _SIGN = frozenset({KeyUse.DIGITAL_SIGNATURE})
+_AGREE = frozenset({KeyUse.KEY_AGREEMENT})
 _SIGN_AND_AGREE = frozenset({KeyUse.DIGITAL_SIGNATURE, KeyUse.KEY_AGREEMENT})
 
 
@@ -233,4 +264,72 @@ PROFILES: tuple[Profile, ...] = (
     MO_SUB_CA2,
     CONTRACT,
 )
-"""Every profile, each after its issuer."""
+"""Every profile of ISO 15118-2, each after its issuer; those of -20: :attr:`Edition.profiles`."""
+
+
+# --- ISO 15118-20 -----------------------------------------------------------------------------------------
+
+_SKI_ISO20_CONTRACT = 8
+_SERVER = frozenset({ExtendedKeyUsageOID.SERVER_AUTH})
+_CLIENT = frozenset({ExtendedKeyUsageOID.CLIENT_AUTH})
+
+
+def _iso20(profile: Profile, made: dict[str, Profile], key_type: KeyType) -> Profile:
+    """Return what a profile of -2 has become in -20, under the issuer that ``made`` holds."""
+    return replace(
+        profile,
+        issuer=made[profile.issuer.name] if profile.issuer else None,
+        key_type=key_type,
+        max_der=MAX_DER_ISO20,
+        max_chain=profile.max_chain + MAX_CHAIN_ISO20 - MAX_CHAIN_ISO2,
+    )
+
+
+def _iso20_profiles(edition: Edition) -> Mapping[str, Profile]:
+    made: dict[str, Profile] = {}
+    key_type = edition.key_type
+    for profile in PROFILES:
+        made[profile.name] = _iso20(profile, made, key_type)
+    made["secc_leaf"] = replace(made["secc_leaf"], purposes=_SERVER)
+    made["contract"] = replace(made["contract"], ski_bytes=_SKI_ISO20_CONTRACT)
+    for level, above in ((1, "v2g_root"), (2, "vehicle_sub_ca1")):
+        name = f"vehicle_sub_ca{level}"
+        made[name] = replace(
+            made[f"oem_sub_ca{level}"],
+            name=name,
+            purpose="vehicles under the V2G root: first level"
+            if level == 1
+            else "issues vehicle certificates under the V2G root",
+            issuer=made[above],
+        )
+    vehicle = replace(
+        made["oem_provisioning"],
+        name="vehicle",
+        purpose="TLS client certificate of a car",
+        key_usage=_SIGN,
+        required_key_usage=_SIGN,
+        validity=10 * _YEAR,
+        purposes=_CLIENT,
+    )
+    made["vehicle"] = vehicle
+    made["vehicle_v2g"] = replace(
+        vehicle, name="vehicle_v2g", purpose=f"{vehicle.purpose}, under the V2G root", issuer=made[name]
+    )
+    if key_type is KeyType.ED448:
+        # Such a key receives envelopes and cannot sign a request; the Ed448 one above does both.
+        made["oem_provisioning_x448"] = replace(
+            made["oem_provisioning"],
+            name="oem_provisioning_x448",
+            purpose="receives contract keys; cannot sign",
+            key_type=KeyType.X448,
+            key_usage=_AGREE,
+            required_key_usage=_AGREE,
+        )
+    return MappingProxyType(made)
+
+
+_BY_EDITION: Mapping[Edition, Mapping[str, Profile]] = {
+    Edition.ISO2: MappingProxyType({profile.name: profile for profile in PROFILES}),
+    Edition.ISO20: _iso20_profiles(Edition.ISO20),
+    Edition.ISO20_ED448: _iso20_profiles(Edition.ISO20_ED448),
+}

@@ -18,15 +18,18 @@ from cryptography.hazmat.primitives.serialization import (
 
 from pki.chain import parse
 from pki.errors import CertificateError, StoreError
+from pki.keys import PrivateKey, SigningKey, type_name
 from pki.names import fingerprint_sha256, issuer_serial
 
 __all__ = [
     "fingerprint_sha256",
     "issuer_serial",
+    "read_any_key",
     "read_bytes",
     "read_certificate",
     "read_certificates",
     "read_key",
+    "read_signing_key",
     "write_atomically",
     "write_certificates",
     "write_der",
@@ -73,6 +76,22 @@ def read_key(path: str | os.PathLike[str]) -> ec.EllipticCurvePrivateKey:
 
     Raises :class:`StoreError` naming the file; the message never quotes its content.
     """
+    key = read_any_key(path)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise StoreError(path, "not an elliptic curve key of ECDSA")
+    return key
+
+
+def read_signing_key(path: str | os.PathLike[str]) -> SigningKey:
+    """Return the private key of a file, ECDSA or Ed448; raises as :func:`read_key`."""
+    key = read_any_key(path)
+    if not isinstance(key, SigningKey):
+        raise StoreError(path, f"a {type_name(key)} key, which cannot sign")
+    return key
+
+
+def read_any_key(path: str | os.PathLike[str]) -> PrivateKey:
+    """Return the private key of a file, whatever kind of ISO 15118 it is; raises as :func:`read_key`."""
     data = read_bytes(path)
     load = load_pem_private_key if b"-----BEGIN" in data else load_der_private_key
     try:
@@ -83,7 +102,7 @@ def read_key(path: str | os.PathLike[str]) -> ec.EllipticCurvePrivateKey:
     except (ValueError, UnsupportedAlgorithm):
         # Not chained: the library's message could quote what it could not parse.
         raise StoreError(path, "not a private key in PEM or DER") from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
+    if not isinstance(key, PrivateKey):
         raise StoreError(path, "not an elliptic curve key")
     return key
 
@@ -99,7 +118,7 @@ def write_der(path: str | os.PathLike[str], certificate: x509.Certificate) -> No
     write_atomically(path, certificate.public_bytes(Encoding.DER), mode=PUBLIC_MODE)
 
 
-def write_key(path: str | os.PathLike[str], key: ec.EllipticCurvePrivateKey) -> None:
+def write_key(path: str | os.PathLike[str], key: PrivateKey) -> None:
     """Write ``key`` as PKCS #8 PEM that only the owner can read; replaces the file in one step."""
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     write_atomically(path, text, mode=SECRET_MODE)

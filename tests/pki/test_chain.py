@@ -319,7 +319,7 @@ class TestParse:
         with pytest.raises(CertificateError) as caught:
             chain.public_key(certificate)
         assert caught.value.rule is Rule.WRONG_KEY_TYPE
-        assert chain.key_name(certificate) == "Ed25519"
+        assert chain.key_name(certificate) == "ed25519"
 
     def test_public_key(self) -> None:
         identity = hierarchy()["cps_leaf"]

@@ -13,7 +13,7 @@ from pki.commands import add_parser, run_init, run_show
 from pki.defects import Bench, defect, with_leaf
 from pki.entropy import SeededEntropy, deterministic_ecdsa
 from pki.hierarchy import Hierarchy
-from pki.profiles import CPS_LEAF
+from pki.profiles import CPS_LEAF, Edition
 from tests.pki.material import DAY, NOW, bench, hierarchy
 
 
@@ -69,6 +69,34 @@ def test_a_seed_repeats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "tests only" in capsys.readouterr().out
     first, second = Hierarchy.load(tmp_path / "a"), Hierarchy.load(tmp_path / "b")
     assert all(first[name].certificate == second[name].certificate for name in first)
+
+
+@pytest.mark.parametrize(("suite", "edition"), [("secp521r1", Edition.ISO20), ("ed448", Edition.ISO20_ED448)])
+def test_both_editions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], suite: str, edition: Edition
+) -> None:
+    place = tmp_path / "pki"
+    assert call("init", "--out", str(place), "--suite", suite) == 0
+    assert f"15 of ISO 15118-20 ({suite}) in {place / 'iso20'}" in capsys.readouterr().out
+    assert Hierarchy.load(place).edition is Edition.ISO2
+    assert Hierarchy.load(place / "iso20").edition is edition
+    assert call("show", str(place)) == 0
+    both = capsys.readouterr().out
+    assert both.count("CPS Leaf") == 2
+    assert both.count("Vehicle Sub-CA 2") == 1
+    assert call("show", str(place / "iso20"), "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert {member["edition"] for member in told} == {edition.value}
+    assert {member["key"] for member in told} == {suite}
+
+
+def test_a_fault_of_either_edition_shows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A charger's certificate ends after 60 days."""
+    assert call("init", "--out", str(tmp_path / "pki")) == 0
+    assert call("show", str(tmp_path / "pki"), now=NOW + 61 * DAY) == 2
+    told = capsys.readouterr().err
+    assert f"{tmp_path / 'pki' / 'cpo/secc_leaf.pem'}: expired" in told
+    assert f"{tmp_path / 'pki' / 'iso20/cpo/secc_leaf.pem'}: expired" in told
 
 
 def test_without_seed_nothing_repeats(tmp_path: Path) -> None:

@@ -1,16 +1,19 @@
 """The hierarchy in memory and as a folder."""
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki import chain, store
+from pki.defects import defect
 from pki.entropy import SeededEntropy, deterministic_ecdsa
 from pki.errors import CertificateError, Rule, StoreError
-from pki.hierarchy import MEMBERS, Hierarchy
-from tests.pki.material import NOW, hierarchy
+from pki.hierarchy import MEMBERS, Hierarchy, init_folder
+from pki.profiles import CPS_LEAF, Edition
+from tests.pki.material import NOW, bench, hierarchy
 
 BRANCHES = {"cpo", "cps", "mo", "oem", "v2g"}
 
@@ -100,6 +103,69 @@ class TestMembers:
             # 64 characters of four bytes each, in subject and issuer.
             Hierarchy.create(now=NOW, entropy=SeededEntropy(1), organization="🔌" * 64)
         assert caught.value.rule is Rule.TOO_LARGE
+
+
+ISO20 = [Edition.ISO20, Edition.ISO20_ED448]
+
+
+@pytest.mark.parametrize("edition", ISO20)
+class TestIso20:
+    def test_members(self, edition: Edition) -> None:
+        assert list(hierarchy(edition)) == [*MEMBERS, "vehicle_sub_ca1", "vehicle_sub_ca2"]
+        assert hierarchy(edition).root_of("vehicle_sub_ca2").name == "v2g_root"
+
+    def test_every_chain_is_valid(self, edition: Edition) -> None:
+        ours = hierarchy(edition)
+        for name, member in ours.members.items():
+            if member.parent:
+                certificate, *above = ours.chain(name)
+                root = ours.root_of(name).certificate
+                chain.validate(certificate, above, [root], at=NOW, profile=member.profile)
+                assert chain.key_name(certificate) == edition.key_type
+
+    def test_a_seed_gives_the_same_hierarchy(self, edition: Edition) -> None:
+        if edition is Edition.ISO20 and not deterministic_ecdsa():
+            pytest.skip("the linked OpenSSL has no RFC 6979 (needs 3.2)")
+        again = Hierarchy.create(now=NOW, entropy=SeededEntropy(1), edition=edition)
+        for name, identity in hierarchy(edition).items():
+            assert again[name].certificate == identity.certificate
+
+    def test_saved_and_loaded_by_itself(self, tmp_path: Path, edition: Edition) -> None:
+        hierarchy(edition).save(tmp_path / "pki")
+        loaded = Hierarchy.load(tmp_path / "pki")
+        assert loaded.edition is edition
+        for name, identity in hierarchy(edition).items():
+            assert loaded[name].certificate == identity.certificate
+            assert loaded[name].private_key().public_key() == identity.private_key().public_key()
+
+    def test_both_in_one_folder(self, tmp_path: Path, edition: Edition) -> None:
+        first, second = init_folder(tmp_path / "pki", now=NOW, entropy=SeededEntropy(3), iso20=edition)
+        assert Hierarchy.load(tmp_path / "pki")["cps_leaf"].certificate == first["cps_leaf"].certificate
+        inside = Hierarchy.load(tmp_path / "pki" / "iso20")
+        assert inside.edition is edition
+        assert inside["cps_leaf"].certificate == second["cps_leaf"].certificate
+        with pytest.raises(StoreError, match="not empty"):
+            init_folder(tmp_path / "pki", now=NOW, entropy=SeededEntropy(4))
+        init_folder(tmp_path / "pki", now=NOW, entropy=SeededEntropy(4), overwrite=True)
+        assert Hierarchy.load(tmp_path / "pki" / "iso20").edition is Edition.ISO20
+
+
+def test_a_root_of_no_edition(tmp_path: Path) -> None:
+    hierarchy().save(tmp_path / "pki")
+    root = defect("wrong_curve").make(bench(CPS_LEAF)).leaf.certificate
+    store.write_certificates(tmp_path / "pki" / "v2g" / "root.pem", [root])
+    with pytest.raises(StoreError, match="secp384r1 key belongs to no edition") as caught:
+        Hierarchy.load(tmp_path / "pki")
+    assert caught.value.path.endswith("v2g/root.pem")
+
+
+def test_an_edwards_key_is_not_given_where_only_ecdsa_is_expected() -> None:
+    leaf = hierarchy(Edition.ISO20_ED448)["cps_leaf"]
+    with pytest.raises(ValueError, match="ed448 key of cps_leaf is none of ECDSA"):
+        leaf.signing_key()
+    assert leaf.signer().public_key() == leaf.certificate.public_key()
+    with pytest.raises(ValueError, match="is not here"):
+        replace(leaf, key=None).signer()
 
 
 class TestFolder:

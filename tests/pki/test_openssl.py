@@ -14,9 +14,9 @@ import pytest
 
 from pki import chain, store
 from pki.defects import Chain, defect, sound_chain
-from pki.hierarchy import MEMBERS
-from pki.profiles import CPS_LEAF, Profile
-from tests.pki.material import LEAVES, NOW, bench, hierarchy
+from pki.hierarchy import members_of
+from pki.profiles import CPS_LEAF, Edition, Profile
+from tests.pki.material import LEAVES, NOW, bench, hierarchy, leaf_id
 
 OPENSSL = shutil.which("openssl") or ""
 pytestmark = pytest.mark.skipif(not OPENSSL, reason="openssl is not installed")
@@ -27,7 +27,17 @@ PURPOSES = {
     "cps_leaf": ("smimesign",),
     "oem_provisioning": ("smimesign", "sslclient"),
     "contract": ("smimesign", "sslclient"),
+    "vehicle": ("sslclient",),
+    "vehicle_v2g": ("sslclient",),
+    "oem_provisioning_x448": (),
 }
+# What OpenSSL calls key and signature algorithm of each edition.
+ALGORITHMS = {
+    Edition.ISO2: ("ecdsa-with-SHA256", "prime256v1"),
+    Edition.ISO20: ("ecdsa-with-SHA512", "secp521r1"),
+    Edition.ISO20_ED448: ("Signature Algorithm: ED448", "Public Key Algorithm: ED448"),
+}
+EDITIONS = pytest.mark.parametrize("edition", Edition)
 
 # What OpenSSL says to the defects that break a rule of X.509.
 RULES_OF_X509 = {
@@ -76,14 +86,15 @@ def verify(made: Chain, place: Path, purpose: str, at: datetime = NOW) -> subpro
     return openssl(*words, place / "leaf.pem", check=False)
 
 
-def test_every_member_as_pem_and_der(tmp_path: Path) -> None:
-    hierarchy().save(tmp_path / "pki")
-    for member in MEMBERS.values():
+@EDITIONS
+def test_every_member_as_pem_and_der(tmp_path: Path, edition: Edition) -> None:
+    hierarchy(edition).save(tmp_path / "pki")
+    for member in members_of(edition).values():
         stem = tmp_path / "pki" / member.stem
         pem = openssl("x509", "-in", stem.with_suffix(".pem"), "-noout", "-text").stdout
         der = openssl("x509", "-inform", "DER", "-in", stem.with_suffix(".der"), "-noout", "-text").stdout
         assert pem == der
-        for words in ("Version: 3", "ecdsa-with-SHA256", "prime256v1", "Key Usage: critical"):
+        for words in ("Version: 3", *ALGORITHMS[edition], "Key Usage: critical"):
             assert words in pem
         key = stem.with_suffix(".key")
         openssl("pkey", "-in", key, "-noout", "-check")
@@ -91,16 +102,20 @@ def test_every_member_as_pem_and_der(tmp_path: Path) -> None:
         assert openssl("pkey", "-in", key, "-pubout").stdout == public
 
 
-@pytest.mark.parametrize("name", [name for name, member in MEMBERS.items() if member.parent])
-def test_every_chain_of_the_folder(tmp_path: Path, name: str) -> None:
-    leaf, *above = hierarchy().chain(name)
-    made = Chain(hierarchy()[name], tuple(above), hierarchy().root_of(name).certificate)
+@pytest.mark.parametrize(
+    ("edition", "name"),
+    [(edition, name) for edition in Edition for name, member in members_of(edition).items() if member.parent],
+)
+def test_every_chain_of_the_folder(tmp_path: Path, edition: Edition, name: str) -> None:
+    ours = hierarchy(edition)
+    leaf, *above = ours.chain(name)
+    made = Chain(ours[name], tuple(above), ours.root_of(name).certificate)
     assert made.leaf.certificate == leaf
     done = verify(made, tmp_path, PURPOSES.get(name, ("any",))[0])
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("profile", LEAVES, ids=lambda profile: profile.name)
+@pytest.mark.parametrize("profile", LEAVES, ids=leaf_id)
 def test_every_leaf_for_its_purpose(tmp_path: Path, profile: Profile) -> None:
     made = sound_chain(bench(profile))
     for purpose in (*PURPOSES[profile.name], "any"):
@@ -108,16 +123,18 @@ def test_every_leaf_for_its_purpose(tmp_path: Path, profile: Profile) -> None:
         assert done.returncode == 0, done.stderr
 
 
+@EDITIONS
 @pytest.mark.parametrize("name", ["v2g_root", "oem_root", "mo_root"])
-def test_every_root_by_itself(tmp_path: Path, name: str) -> None:
-    root = hierarchy()[name]
+def test_every_root_by_itself(tmp_path: Path, name: str, edition: Edition) -> None:
+    root = hierarchy(edition)[name]
     done = verify(Chain(root, (), root.certificate), tmp_path, "any")
     assert done.returncode == 0, done.stderr
 
 
+@EDITIONS
 @pytest.mark.parametrize("name", RULES_OF_X509)
-def test_defects_that_openssl_knows(tmp_path: Path, name: str) -> None:
-    done = verify(defect(name).make(bench(CPS_LEAF)), tmp_path, "any")
+def test_defects_that_openssl_knows(tmp_path: Path, name: str, edition: Edition) -> None:
+    done = verify(defect(name).make(bench(edition.profiles["cps_leaf"])), tmp_path, "any")
     assert done.returncode != 0
     assert any(words in done.stderr for words in RULES_OF_X509[name].split("|")), done.stderr
 
@@ -127,6 +144,15 @@ def test_defects_that_openssl_lets_pass(tmp_path: Path, name: str) -> None:
     """Why there is a validation of our own; and in X.509 nothing else is wrong with these."""
     done = verify(defect(name).make(bench(CPS_LEAF)), tmp_path, "any")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("edition", [Edition.ISO20, Edition.ISO20_ED448])
+@pytest.mark.parametrize(("name", "purpose"), [("secc_leaf", "sslserver"), ("vehicle", "sslclient")])
+def test_a_certificate_for_the_other_side_of_tls(
+    tmp_path: Path, name: str, purpose: str, edition: Edition
+) -> None:
+    made = defect("wrong_extended_key_usage").make(bench(edition.profiles[name]))
+    assert "purpose" in verify(made, tmp_path, purpose).stderr
 
 
 CONFIG = """

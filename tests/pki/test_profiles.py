@@ -1,6 +1,7 @@
 """The profiles, against the table of the standard."""
 
 import pytest
+from cryptography.x509 import ObjectIdentifier
 
 from pki.hierarchy import MEMBERS
 from pki.profiles import (
@@ -9,9 +10,11 @@ from pki.profiles import (
     OEM_PROVISIONING,
     PROFILES,
     SECC_LEAF,
+    Edition,
     KeyType,
     KeyUse,
     Profile,
+    purpose_name,
 )
 
 SIGN, AGREE = KeyUse.DIGITAL_SIGNATURE, KeyUse.KEY_AGREEMENT
@@ -48,6 +51,39 @@ def test_every_profile(profile: Profile) -> None:
         assert profile.issuer.ca
         assert PROFILES.index(profile.issuer) < PROFILES.index(profile)
         assert profile.validity <= profile.issuer.validity
+
+
+@pytest.mark.parametrize("edition", [Edition.ISO20, Edition.ISO20_ED448])
+def test_iso20(edition: Edition) -> None:
+    profiles = edition.profiles
+    for name, profile in profiles.items():
+        assert profile.name == name
+        assert profile.max_der == 1600
+        assert profile.root.key_type is edition.key_type
+        assert profile.key_type is (KeyType.X448 if name == "oem_provisioning_x448" else edition.key_type)
+        if profile.issuer is not None:
+            assert profile.issuer is profiles[profile.issuer.name]
+        if not profile.ca:
+            assert profile.max_chain == 4
+    assert profiles["contract"].ski_bytes == 8
+    assert profiles["vehicle"].root.name == "oem_root"
+    assert profiles["vehicle_v2g"].root.name == "v2g_root"
+    assert {
+        name: [purpose_name(use) for use in profile.purposes]
+        for name, profile in profiles.items()
+        if profile.purposes
+    } == {
+        "secc_leaf": ["serverAuth"],
+        "vehicle": ["clientAuth"],
+        "vehicle_v2g": ["clientAuth"],
+    }
+
+
+def test_editions_differ() -> None:
+    assert Edition.ISO2.profiles["contract"] is CONTRACT
+    assert "vehicle" not in Edition.ISO2.profiles
+    assert "oem_provisioning_x448" not in Edition.ISO20.profiles
+    assert purpose_name(ObjectIdentifier("1.2.3")) == "1.2.3"
 
 
 def test_the_provisioning_service_is_renewed_every_quarter() -> None:
