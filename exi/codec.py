@@ -10,17 +10,19 @@ from exi.selection import ENGINE_NAME, AnyEngine, make_engine
 from exi.tables import tables_of
 
 
-def encode(message: XsdType, schema: MessageSet | None = None) -> bytes:
+def encode(message: XsdType | Item, schema: MessageSet | None = None) -> bytes:
     """Encode a document. ``schema`` None: the set that the root's class belongs to.
 
-    Raises ExiError where the message does not fit its schema.
+    An :class:`~exi.schema.Item` brings the name of its root element along, and needs a ``schema``. Raises ExiError where the message does not fit its schema.
     """
     return engine_of(schema or schema_of(type(message))).encode_document(message)
 
 
-def decode(data: bytes, schema: MessageSet) -> XsdType:
+def decode(data: bytes, schema: MessageSet) -> XsdType | Item:
     """Decode a document and return its root element's value.
 
+    A root that is not known by its value's class (in xmldsig some are of simple type: DigestValue, KeyName,
+    MgmtData) comes as an :class:`~exi.schema.Item`, with its name; :func:`encode` takes that, too.
     Any byte string gives a value or an ExiError with path and bit offset.
     """
     return engine_of(schema).decode_document(data)
@@ -65,6 +67,8 @@ def schema_of(cls: type) -> MessageSet:
     It is looked for in the class's module and the packages above it: the set whose namespace is that of
     the class's module, else the first one that the module is part of. Raises ExiError where there is none.
     """
+    if issubclass(cls, Item):
+        raise ExiError("an Item does not say which message set it belongs to")
     module = sys.modules[cls.__module__]
     found: list[MessageSet] = []
     name = cls.__module__

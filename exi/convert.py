@@ -133,7 +133,7 @@ def run_encode(options: argparse.Namespace) -> int:
 
 
 def _encode_item(item: Item, schema: MessageSet, *, fragment: bool) -> bytes:
-    return encode_fragment(item, schema) if fragment else encode(item.value, schema)
+    return encode_fragment(item, schema) if fragment else encode(item, schema)
 
 
 def _schema_of_root(name: QName) -> MessageSet:

@@ -33,15 +33,18 @@ CONTENT: Final = int(Mode.CONTENT)
 class Decoder(Walker):
     """Decodes the documents and fragments of one message set."""
 
-    def decode_document(self, data: bytes) -> XsdType:
-        """Return the root element's value. Raises ExiError."""
+    def decode_document(self, data: bytes) -> XsdType | Item:
+        """Return the root element's value: see :func:`exi.decode`. Raises ExiError."""
         reader = self._open(data)
         event, element, *_ = self._root_production(reader, self.tables.document_state)
         if event != EV_START:
             raise ExiError("the root element is not one of the schema", "", 8)
-        value: XsdType = self._step(reader, element, 0)
+        value = self._step(reader, element, 0)
         self._close(reader)
-        return value
+        if not self.names_root(element):
+            return Item(*self.name(element), value)
+        message: XsdType = value
+        return message
 
     def decode_fragment(self, data: bytes) -> Item:
         """Return a fragment's only element: its name and its value. Raises ExiError."""
@@ -142,7 +145,7 @@ class Decoder(Walker):
     def _element(self, reader: BitReader, element: int, depth: int) -> Any:
         _, _, kind, abstract = self.elements[element]
         if abstract:
-            raise ExiError("the element is abstract", "", reader.position)
+            raise ExiError("the element or its type is abstract", "", reader.position)
         if kind < 0:
             return self._simple(reader, -1 - kind)
         if depth >= MAX_DEPTH:

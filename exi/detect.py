@@ -139,6 +139,8 @@ def decode_with_name(data: bytes, schema: MessageSet, *, fragment: bool) -> Item
     if fragment:
         return decode_item(data, schema)
     value = decode(data, schema)
+    if isinstance(value, Item):
+        return value
     translator = json_translator_of(schema)
     productions, width, *_ = translator.states[translator.tables.document_state]
     return Item(*translator.name(productions[BitReader(data, 8).bits(width)][1]), value)
@@ -151,7 +153,7 @@ def _candidate(data: bytes, schema: MessageSet, *, fragment: bool) -> Candidate:
 
 def _doubts(data: bytes, schema: MessageSet, item: Item, *, fragment: bool) -> Iterator[str]:
     try:
-        again = encode_fragment(item, schema) if fragment else encode(item.value, schema)
+        again = encode_fragment(item, schema) if fragment else encode(item, schema)
     except ExiError:
         again = b""
     if again != data:

@@ -8,7 +8,7 @@ from typing import Any
 
 from exi.bits import BitWriter
 from exi.decoder import CONTENT, HEADER, LIST
-from exi.errors import ExiError
+from exi.errors import ExiError, shown
 from exi.schema import Item, XsdType
 from exi.tables import RELAXED_START, width_of
 from exi.walk import EV_ATTRIBUTE, EV_END, EV_START, EV_START_ANY, EV_TEXT, MAX_DEPTH, Row, Walker, numbered
@@ -17,15 +17,31 @@ from exi.walk import EV_ATTRIBUTE, EV_END, EV_START, EV_START_ANY, EV_TEXT, MAX_
 class Encoder(Walker):
     """Encodes the documents and fragments of one message set."""
 
-    def encode_document(self, message: XsdType) -> bytes:
-        """Return the document whose root element has the value's class. Raises ExiError."""
-        state = self.tables.document_state
-        for code, (event, element, *_) in enumerate(self.states[state][0]):
-            if event == EV_START and self.fits(element, message):
-                writer = self._begin(state, code)
-                self._step(writer, element, message, 0)
-                return writer.finish()
-        raise ExiError(f"{type(message).__name__} is not the type of a global element of {self.tables.name}")
+    def encode_document(self, message: XsdType | Item) -> bytes:
+        """Return the document whose root element has the value's class, or an Item's name. Raises ExiError."""
+        if isinstance(message, Item):
+            code, element = self._root_of(message)
+            value = message.value
+        else:
+            found = self.documents.get(type(message))
+            if found is None:
+                raise ExiError(
+                    f"{type(message).__name__} is not the type of a global element of {self.tables.name}"
+                )
+            code, element = found
+            value = message
+        writer = self._begin(self.tables.document_state, code)
+        self._step(writer, element, value, 0)
+        return writer.finish()
+
+    def _root_of(self, item: Item) -> tuple[int, int]:
+        """Return event code and element of the document that an Item names."""
+        for code, (event, element, *_) in enumerate(self.states[self.tables.document_state][0]):
+            if event == EV_START and self.name(element) == (item.name, item.ns):
+                if self.elements[element][3]:
+                    break
+                return code, element
+        raise ExiError(f"{self.tables.name} has no document {shown(item.name)} of {shown(item.ns)}")
 
     def encode_fragment(self, value: Any, name: str | None = None, uri: str | None = None) -> bytes:
         """Return the fragment of one element. Raises ExiError.
@@ -52,15 +68,15 @@ class Encoder(Walker):
                 continue
             candidates = (subject,) if event == EV_START else self.candidates(subject)
             local, namespace = self.name(candidates[0])
-            if name not in {None, local} or uri not in {None, namespace}:
+            if (name is not None and name != local) or (uri is not None and uri != namespace):
                 continue
             named = True
             for element in candidates:
                 if self.fits(element, value, simple=name is not None):
                     return code, element
         if name is not None and not named:
-            raise ExiError(f"{self.tables.name} has no element {name}")
-        element_text = "element" if name is None else f"element {name}"
+            raise ExiError(f"{self.tables.name} has no element {shown(name)}")
+        element_text = "element" if name is None else f"element {shown(name)}"
         raise ExiError(f"{self.tables.name} has no {element_text} of the type {type(value).__name__}")
 
     def fits(self, element: int, value: Any, *, simple: bool = False) -> bool:
@@ -85,7 +101,9 @@ class Encoder(Walker):
             raise error.within(self.local(element)) from None
 
     def _element(self, writer: BitWriter, element: int, value: Any, depth: int) -> None:
-        kind = self.elements[element][2]
+        _, _, kind, abstract = self.elements[element]
+        if abstract:
+            raise ExiError("the element or its type is abstract")
         if kind < 0:
             self._simple(writer, -1 - kind, value)
             return
@@ -166,7 +184,7 @@ class Encoder(Walker):
         if wildcard is not None:
             return wildcard
         if isinstance(item, Item):
-            what = item.name
+            what = shown(item.name)
         else:
             what = "text" if isinstance(item, str) and mode == CONTENT else type(item).__name__
         raise ExiError(f"{what} where {self.expected(state)} belongs")
@@ -207,9 +225,12 @@ class Encoder(Walker):
 
         Raises ExiError where the schema declares none, or the wildcard does not admit its namespace.
         """
-        element = self.globals.get((item.name, item.ns))
+        named = all(isinstance(part, str) for part in (item.name, item.ns))
+        element = self.globals.get((item.name, item.ns)) if named else None
         if element is None or self.elements[element][3]:
-            raise ExiError(f"there is no global element {item.name} in {item.ns} that a wildcard could admit")
+            raise ExiError(
+                f"there is no global element {shown(item.name)} in {shown(item.ns)} that a wildcard could admit"
+            )
         if not self.wildcard_admits(kind, wildcard, item.ns):
             raise ExiError(f"the wildcard admits no element of {item.ns}")
         return element

@@ -35,8 +35,8 @@ class Engine:
         self._decode = DecodePlans(self.decoder, warm_up)
         self._encode = EncodePlans(self.encoder, warm_up)
 
-    def decode_document(self, data: bytes) -> XsdType:
-        """Return the root element's value. Raises ExiError."""
+    def decode_document(self, data: bytes) -> XsdType | Item:
+        """Return the root element's value: see :func:`exi.decode`. Raises ExiError."""
         try:
             element, position, padded = self._root(data, *self._document_root)
             value: XsdType
@@ -59,8 +59,8 @@ class Engine:
             return self.decoder.decode_fragment(data)
         return Item(*self.decoder.name(element), value)
 
-    def encode_document(self, message: XsdType) -> bytes:
-        """Return the document whose root element has the value's class. Raises ExiError."""
+    def encode_document(self, message: XsdType | Item) -> bytes:
+        """Return the document whose root element has the value's class, or an Item's name. Raises ExiError."""
         try:
             head, kind = self._document_heads[message.__class__]
             bits = self._encode[kind](message)
@@ -89,7 +89,10 @@ class Engine:
     @cached_property
     def _document_root(self) -> tuple[tuple[int, ...], int]:
         """The elements that a document may start with, by event code, and the width of that code."""
-        return self._root_elements(self.tables.document_state)
+        elements, width = self._root_elements(self.tables.document_state)
+        return tuple(
+            element if element >= 0 and self.decoder.names_root(element) else -1 for element in elements
+        ), width
 
     @cached_property
     def _fragment_root(self) -> tuple[tuple[int, ...], int]:
@@ -109,13 +112,11 @@ class Engine:
     @cached_property
     def _document_heads(self) -> dict[type, _Head]:
         """How the document of each class starts."""
-        elements, width = self._document_root
-        heads: dict[type, _Head] = {}
-        for code, element in enumerate(elements):
-            if element >= 0:
-                kind = self.decoder.elements[element][2]
-                heads.setdefault(self.decoder.types[kind][1], (HEADER << width | code, kind))
-        return heads
+        _, width = self._document_root
+        return {
+            cls: (HEADER << width | code, self.decoder.elements[element][2])
+            for cls, (code, element) in self.decoder.documents.items()
+        }
 
     @cached_property
     def _fragment_heads(self) -> dict[tuple[str | None, str | None, type], _Head]:

@@ -31,5 +31,10 @@ class ExiError(Exception):
         return self
 
 
+def shown(value: object) -> str:
+    """Return the text of a value that may be anything, for a reason; a lone surrogate is escaped."""
+    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class SchemaError(Exception):
     """Message classes that state something which no grammar can be made from: a programming error."""

@@ -36,6 +36,7 @@ from exi.schema import (
     Text,
     Wildcard,
     XsdType,
+    is_abstract,
 )
 
 Simple = Datatype | type[Enum]
@@ -75,11 +76,14 @@ class Name(msgspec.Struct, frozen=True, gc=False):
 
 
 class Declaration(msgspec.Struct, frozen=True, gc=False):
-    """An element with its type; two uses of one name and type are the same declaration."""
+    """An element with its type; two uses of one name and type are the same declaration.
+
+    ``abstract``: it may not occur, because the XSD calls the element or its type abstract.
+    """
 
     name: Name
     type: AnyType
-    abstract: bool = False
+    abstract: bool
 
 
 class AttributeUse(msgspec.Struct, frozen=True, gc=False):
@@ -204,7 +208,7 @@ class Grammars:
     def _read_globals(self, namespace: str, elements: tuple[GlobalElement, ...]) -> None:
         for element in elements:
             name = Name(element.name, namespace)
-            self.globals[name] = Declaration(name, element.type, element.abstract)
+            self.globals[name] = _declaration(name, element.type, abstract=element.abstract)
             if element.substitutes is not None:
                 head = Name(element.substitutes, element.substitutes_ns or namespace)
                 self._members.setdefault(head, []).append(name)
@@ -265,6 +269,10 @@ class Grammars:
                         use = production.subject
                         by_name.setdefault(use.name, {}).setdefault(use.type, use)
         return [tuple(by_name[name].values()) for name in sorted(by_name, key=Name.key)]
+
+
+def _declaration(name: Name, kind: AnyType, *, abstract: bool = False) -> Declaration:
+    return Declaration(name, kind, abstract or is_abstract(kind))
 
 
 def _read_field(cls: type[XsdType], attribute: str, annotation: Any, namespace: str) -> Field:
@@ -396,7 +404,7 @@ class _TypeBuilder:
     def _field_leaf(self, index: int, field: Field, marker: Element) -> _Leaf:
         assert field.type is not None
         name = Name(marker.name, field.namespace if marker.ns is None else marker.ns)
-        declarations = self.grammars.group(name) if marker.ref else [Declaration(name, field.type)]
+        declarations = self.grammars.group(name) if marker.ref else [_declaration(name, field.type)]
         if field.mode is Mode.LIST:
             if marker.occurs is None:
                 raise SchemaError(
@@ -416,7 +424,7 @@ class _TypeBuilder:
             case Child():
                 name = Name(particle.name, namespace)
                 declarations = (
-                    self.grammars.group(name) if particle.ref else [Declaration(name, particle.type)]
+                    self.grammars.group(name) if particle.ref else [_declaration(name, particle.type)]
                 )
                 return self._leaf(declarations, None, index, particle.occurs)
             case Sequence() | Choice():

@@ -296,7 +296,7 @@ class JsonTranslator(Encoder):
     def _read_element(self, element: int, tree: Any, depth: int) -> Any:
         _, _, kind, abstract = self.elements[element]
         if abstract:
-            raise ExiError("the element is abstract")
+            raise ExiError("the element or its type is abstract")
         if kind < 0:
             return self._read_simple(tree, -1 - kind)
         if depth >= MAX_DEPTH:

@@ -27,7 +27,7 @@ from exi.walk import MAX_DEPTH
 WARM_UP: Final = 12
 
 DecodePlan = Callable[[bytes, int], tuple[Any, int]]
-EncodePlan = Callable[[XsdType], int]
+EncodePlan = Callable[[Any], int]
 
 _DEPTH: Final = MAX_DEPTH // 2
 """Where a walk below a plan starts to count: the other half is kept for the plans above it."""

@@ -25,6 +25,13 @@ from typing import Any
 
 import msgspec
 
+_ABSTRACT = "__xsd_abstract__"
+
+
+def is_abstract(cls: object) -> bool:
+    """Tell whether a class stands for an abstract type (:class:`Message` makes it say so)."""
+    return isinstance(cls, type) and bool(vars(cls).get(_ABSTRACT))
+
 
 class Required:
     """Stands where the default of a required field would be that follows fields with a default."""
@@ -54,14 +61,25 @@ class Message(msgspec.StructMeta):
     fields are keyword-only. At run time they can be given by position as well, which costs a third; the
     engines do so.
 
+    ``abstract=True`` says that the XSD type is abstract: no element has a value of the class itself, only of
+    classes derived from it.
+
     What it makes has msgspec's own metaclass, not this one: before Python 3.12 a class whose metaclass is
     written in Python is called through a tuple of arguments, at twice the cost.
     """
 
     def __new__(
-        mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], /, **config: Any
+        mcs,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        /,
+        *,
+        abstract: bool = False,
+        **config: Any,
     ) -> msgspec.StructMeta:
         """Create a message class; ``config`` is that of :class:`msgspec.Struct`."""
+        namespace[_ABSTRACT] = abstract
         has_default = any(getattr(base, "__struct_defaults__", ()) for base in bases)
         for field in namespace.get("__annotations__", ()):
             if field in namespace:

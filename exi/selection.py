@@ -18,14 +18,14 @@ CHOICES = ("auto", "native", "python")
 class AnyEngine(Protocol):
     """The engine of one message set; see :class:`exi.engine.Engine`. All methods raise ExiError."""
 
-    def decode_document(self, data: bytes) -> XsdType:
+    def decode_document(self, data: bytes) -> XsdType | Item:
         """Return the root element's value."""
 
     def decode_fragment(self, data: bytes) -> Item:
         """Return a fragment's only element: its name and its value."""
 
-    def encode_document(self, message: XsdType) -> bytes:
-        """Return the document whose root element has the value's class."""
+    def encode_document(self, message: XsdType | Item) -> bytes:
+        """Return the document whose root element has the value's class, or an Item's name."""
 
     def encode_fragment(self, value: Any, name: str | None = None, uri: str | None = None) -> bytes:
         """Return the fragment of one element; name and namespace may be left to the class."""

@@ -136,13 +136,15 @@ def _check_decoding(data: bytes, expected: Item, vector: Vector, schema: Message
 
 
 def _encode(item: Item, kind: str, schema: MessageSet) -> bytes:
-    return encode(item.value, schema) if kind == "document" else encode_fragment(item, schema)
+    return encode(item, schema) if kind == "document" else encode_fragment(item, schema)
 
 
 def _decode(data: bytes, kind: str, schema: MessageSet) -> Item:
     if kind == "fragment":
         return decode_item(data, schema)
     value = decode(data, schema)
+    if isinstance(value, Item):
+        return value
     return Item(*translator_of(schema).write(value).name, value)
 
 

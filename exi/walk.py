@@ -101,6 +101,22 @@ class Walker:
         return {self.name(row[1]): row[1] for row in productions if row[0] == EV_START}
 
     @cached_property
+    def documents(self) -> dict[type, tuple[int, int]]:
+        """Event code and element of the document of each class: the first global element that has it."""
+        found: dict[type, tuple[int, int]] = {}
+        for code, (event, element, *_) in enumerate(self.states[self.tables.document_state][0]):
+            if event == EV_START:
+                _, _, kind, abstract = self.elements[element]
+                if kind >= 0 and not abstract:
+                    found.setdefault(self.types[kind][1], (code, element))
+        return found
+
+    def names_root(self, element: int) -> bool:
+        """Tell whether the class of a document's value is enough to find its root element again."""
+        kind = self.elements[element][2]
+        return kind >= 0 and self.documents[self.types[kind][1]][1] == element
+
+    @cached_property
     def named_elements(self) -> dict[tuple[str, str], tuple[int, ...]]:
         """The elements that a fragment may start with, by local name and URI."""
         found: dict[tuple[str, str], tuple[int, ...]] = {}
@@ -153,7 +169,9 @@ class Walker:
 
     def expected(self, state: int) -> str:
         """Say what may stand in a state, for error messages."""
-        names = [self._production_name(row) for row in self.states[state][0]]
+        rows = self.states[state][0]
+        concrete = [row for row in rows if row[0] != EV_START or not self.elements[row[1]][3]]
+        names = [self._production_name(row) for row in concrete or rows]
         return " or ".join(names[:4]) + (" or others" if len(names) > 4 else "")
 
     def _production_name(self, production: Row) -> str:

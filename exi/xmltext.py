@@ -137,7 +137,7 @@ class Translator(Encoder):
     def _read_element(self, element: int, node: Node) -> Any:
         kind = self.elements[element][2]
         if self.elements[element][3]:
-            raise ExiError("the element is abstract")
+            raise ExiError("the element or its type is abstract")
         if kind >= 0:
             return self._read_type(kind, node)
         for name in node.attributes:

@@ -148,7 +148,8 @@ def _message(value: object) -> XsdType:
     """Return a document's value if it is a message; signatures bring root elements that hold a mere value."""
     if isinstance(value, XsdType):
         return value
-    raise exi.ExiError(f"the root element holds a mere {type(value).__name__} and is no message", "", 8)
+    held = type(getattr(value, "value", value)).__name__
+    raise exi.ExiError(f"the root element holds a mere {held} and is no message", "", 8)
 
 
 def content(message: XsdType) -> XsdType:

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Final, TypeVar
 
 from exi.grammar import AnyType, Field, Grammars, Name
-from exi.schema import STRING, Attribute, Content, Datatype, Text, XsdType
+from exi.schema import STRING, Attribute, Content, Datatype, Text, XsdType, is_abstract
 from exi.xsd.content import Part, Shape, aligned, bounds, element_parts, of_fields, of_xsd
 from exi.xsd.differences import Difference
 from exi.xsd.model import (
@@ -215,6 +215,8 @@ class Declarations:
         if stated[1] != name:
             self._report(where, "type name in the docstring", stated[1], name, theirs.place)
         abstract = isinstance(theirs, ComplexType) and theirs.abstract
+        if is_abstract(ours) != abstract:
+            self._report(where, "abstract", is_abstract(ours), abstract, theirs.place)
         if bool(stated[2]) != abstract:
             self._report(where, "abstract, in the docstring", bool(stated[2]), abstract, theirs.place)
 

@@ -145,8 +145,9 @@ class RowCheck:
             return
         self._known_elements.add((element, theirs))
         _, _, kind, abstract = self.elements[element]
-        if bool(abstract) != theirs.abstract:
-            self.report(where, "abstract", bool(abstract), theirs.abstract, theirs.place)
+        may_not_occur = theirs.abstract or (isinstance(theirs.type, ComplexType) and theirs.type.abstract)
+        if bool(abstract) != may_not_occur:
+            self.report(where, "abstract", bool(abstract), may_not_occur, theirs.place)
         if kind < 0:
             if isinstance(theirs.type, SimpleType):
                 self.compare_datatype(-1 - kind, theirs.type, where, theirs.place)

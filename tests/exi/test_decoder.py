@@ -136,7 +136,12 @@ def test_the_start_of_a_document(data: bytes, reason: str, offset: int) -> None:
         (f"0 {SESSION_ID} 11 11", "an event that the schema does not declare", "/V2G_Message/Header", 35),
         (f"0 {SESSION_ID} 10 1 000", "the element ends before Body", "/V2G_Message", 37),
         (f"0 {SESSION_ID} 10 0 100101", "event code 37 does not exist", "/V2G_Message/Body", 38),
-        (f"0 {SESSION_ID} 10 0 000010", "the element is abstract", "/V2G_Message/Body/BodyElement", 44),
+        (
+            f"0 {SESSION_ID} 10 0 000010",
+            "the element or its type is abstract",
+            "/V2G_Message/Body/BodyElement",
+            44,
+        ),
     ],
 )
 def test_errors_name_path_and_bit(text: str, reason: str, path: str, offset: int) -> None:

@@ -196,7 +196,7 @@ SETUP = "/V2G_Message/Body/SessionSetupReq"
         ('{"X": 1}', "iso2 has no element X", ""),
         ('{"{urn:x}EVCCID": 1}', "iso2 has no element {urn:x}EVCCID", ""),
         ('{"{EVCCID": 1}', "iso2 has no element {EVCCID", ""),
-        ('{"BodyElement": {}}', "the element is abstract", "/BodyElement"),
+        ('{"BodyElement": {}}', "the element or its type is abstract", "/BodyElement"),
         (_message("[]"), "an array where an object belongs", "/V2G_Message/Body"),
         (_message('{"SessionSetupReq": {}}'), "EVCCID is missing", SETUP),
         (_message('{"SessionSetupReq": {"EvccId": "00"}}'), "EvccId does not belong here; perhaps EVCCID is meant", SETUP),

@@ -51,7 +51,7 @@ def compare_documents(engine: Engine, data: bytes) -> Any:
     return walked
 
 
-def compare_messages(engine: Engine, message: XsdType) -> Any:
+def compare_messages(engine: Engine, message: XsdType | Item) -> Any:
     walked = outcome(lambda: engine.encoder.encode_document(message))
     assert outcome(lambda: engine.encode_document(message)) == walked
     return walked

@@ -10,7 +10,7 @@ from exi.engine import Engine
 from exi.errors import ExiError
 from exi.jsontext import item_from_json, to_json
 from exi.registry import message_sets
-from exi.schema import Item, MessageSet, XsdType
+from exi.schema import Item, MessageSet
 from exi.selection import AnyEngine, EngineMaker
 from exi.tables import tables_of
 from exi.xmltext import item_from_xml, to_xml
@@ -58,10 +58,10 @@ def decoded(engine: Any, data: bytes, *, fragment: bool) -> Outcome:
         return None, error
 
 
-def encoded(engine: Any, value: Any) -> Outcome:
-    """Return the bytes or the error of a document's value, or of a fragment's Item."""
+def encoded(engine: Any, value: Any, *, fragment: bool) -> Outcome:
+    """Return the bytes or the error of a document's value (or Item), or of a fragment's Item."""
     try:
-        if isinstance(value, Item):
+        if fragment:
             return engine.encode_fragment(value.value, value.name, value.ns), None
         return engine.encode_document(value), None
     except ExiError as error:
@@ -91,9 +91,7 @@ def run_kind(schema: MessageSet, data: bytes, *, fragment: bool) -> Features:
     if error is not None:
         check_error(error, len(data) * 8)
         return error_features(error)
-    if not fragment and not isinstance(value, XsdType):
-        return {"a root of simple type"}  # its name is lost: the bare value cannot be encoded
-    written = encode_everywhere(schema, value)
+    written = encode_everywhere(schema, value, fragment=fragment)
     demand(written[1] is None, "what was decoded can be encoded", written[1], value)
     again = decoded(there.decoder, written[0], fragment=fragment)
     demand(same(again, outcome), "what was encoded decodes to the same value", again, outcome)
@@ -108,12 +106,12 @@ def check_error(error: ExiError, bits: int) -> None:
     demand(error.bit_offset is not None and 0 <= error.bit_offset <= bits, "the offset is inside", error)
 
 
-def encode_everywhere(schema: MessageSet, value: Any) -> Outcome:
+def encode_everywhere(schema: MessageSet, value: Any, *, fragment: bool) -> Outcome:
     """Encode on every engine, and return what all of them say."""
     there = engines(schema)
-    written = encoded(there.encoder, value)
+    written = encoded(there.encoder, value, fragment=fragment)
     for name, engine in there.others:
-        other = encoded(engine, value)
+        other = encoded(engine, value, fragment=fragment)
         demand(same(written, other), f"{name} encodes as the walk does", written, other)
     return written
 

@@ -66,7 +66,7 @@ def _refused(error: ExiError) -> Features:
 
 def check_item(schema: MessageSet, item: Item) -> Features:
     """Check that an accepted element can be encoded, and survives EXI, JSON and XML."""
-    written, error = encode_everywhere(schema, item)
+    written, error = encode_everywhere(schema, item, fragment=True)
     demand(error is None, "what text gave can be encoded", error, item)
     read: Any = decoded(engines(schema).decoder, written, fragment=True)
     demand(read[0] == item, "EXI carries what text gave", read, item)

@@ -61,9 +61,17 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
         if production.event != Event::Start {
             return refuse("the root element is not one of the schema", 8);
         }
-        let value = self.step(production.index(), 0)?;
+        let element = production.index();
+        let value = self.step(element, 0)?;
         self.close()?;
-        Ok(value)
+        let tables = &self.engine.tables;
+        let known = match tables.element(element)?.kind {
+            Kind::Class(class) => {
+                tables.documents.get(class).is_some_and(|root| root.is_some_and(|root| root.1 == element))
+            }
+            Kind::Simple(_) => false,
+        };
+        if known { Ok(value) } else { self.engine.make_item(self.py, element, &value) }
     }
 
     /// Read a fragment and return its only element and that element's value.
@@ -116,7 +124,7 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
     fn element(&mut self, element: usize, depth: usize) -> Outcome<Bound<'py, PyAny>> {
         let row = self.engine.tables.element(element)?;
         if row.is_abstract {
-            return refuse("the element is abstract", self.reader.position);
+            return refuse("the element or its type is abstract", self.reader.position);
         }
         match row.kind {
             Kind::Simple(datatype) => self.simple(datatype),

@@ -6,7 +6,7 @@ use pyo3::types::{PyBool, PyByteArray, PyBytes, PyInt, PyList, PyString, PyTuple
 
 use crate::decode::width_of;
 use crate::engine::{Engine, HEADER, MAX_DEPTH};
-use crate::error::{Failure, Outcome, corrupt, unfit};
+use crate::error::{Failure, Outcome, corrupt, shown, unfit};
 use crate::plan::Place;
 use crate::tables::{Class, Datatype, Event, Kind, Mode, Production, Representation, State};
 use crate::values::{STRING_CODES, check_large, check_length, check_range};
@@ -22,6 +22,11 @@ pub struct Encoder<'e, 'py> {
 
 fn type_name(value: &Bound<'_, PyAny>) -> String {
     value.get_type().name().map_or_else(|_| "?".into(), |name| name.to_string())
+}
+
+/// The text of a string; None for anything else, and for what is no Unicode.
+fn text_of<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a str> {
+    value.cast::<PyString>().ok()?.to_str().ok()
 }
 
 fn is_empty(value: &Bound<'_, PyAny>) -> bool {
@@ -51,22 +56,47 @@ impl<'e, 'py> Encoder<'e, 'py> {
     pub fn document(&mut self, message: &Bound<'py, PyAny>) -> Outcome<()> {
         let tables = &self.engine.tables;
         let found = self.class_of(message).and_then(|class| Some((class, (*tables.documents.get(class)?)?)));
-        let Some((class, code)) = found else {
-            return unfit(format!("{} is not the type of a global element of {}", type_name(message), tables.name));
+        let Some((class, (code, element))) = found else {
+            return self.named_document(message);
         };
         self.begin(tables.document_state, code)?;
-        let row = tables.state(tables.document_state)?;
-        let element = tables.production(row, code)?.index();
         self.class(class, message, 0).map_err(|failure| failure.within(tables.local(element)))
     }
 
+    /// Write the document that an `Item` names.
+    #[cold]
+    fn named_document(&mut self, message: &Bound<'py, PyAny>) -> Outcome<()> {
+        let tables = &self.engine.tables;
+        if !message.is_instance(self.engine.item(self.py)?)? {
+            return unfit(format!("{} is not the type of a global element of {}", type_name(message), tables.name));
+        }
+        let (name, uri) = (message.getattr("name")?, message.getattr("ns")?);
+        for (code, production) in tables.productions_of(tables.document_state).iter().enumerate() {
+            let element = production.index();
+            if production.event != Event::Start || tables.element(element)?.is_abstract {
+                continue;
+            }
+            let (local, namespace) = tables.name_of(element)?;
+            if name.eq(local)? && uri.eq(namespace)? {
+                self.begin(tables.document_state, code)?;
+                return self.step(element, &message.getattr("value")?, 0);
+            }
+        }
+        unfit(format!("{} has no document {} of {}", tables.name, shown(&name), shown(&uri)))
+    }
+
     /// Write the fragment of one element.
-    pub fn fragment(&mut self, value: &Bound<'py, PyAny>, name: Option<&str>, uri: Option<&str>) -> Outcome<()> {
+    pub fn fragment(
+        &mut self,
+        value: &Bound<'py, PyAny>,
+        name: Option<&Bound<'py, PyAny>>,
+        uri: Option<&Bound<'py, PyAny>>,
+    ) -> Outcome<()> {
         let tables = &self.engine.tables;
         let state = tables.fragment_state;
         let row = tables.state(state)?;
         let known = match (name, self.class_of(value)) {
-            (Some(name), _) => tables.fragments.by_name.get(name),
+            (Some(name), _) => text_of(name).and_then(|name| tables.fragments.by_name.get(name)),
             (None, Some(class)) => tables.fragments.by_class.get(&class),
             (None, None) => None,
         };
@@ -80,7 +110,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
             };
             let first = *candidates.first().ok_or_else(corrupt)?;
             let namespace = tables.uris.get(tables.element(first)?.uri).map_or("", String::as_str);
-            if uri.is_some_and(|uri| uri != namespace) {
+            if uri.is_some_and(|uri| text_of(uri) != Some(namespace)) {
                 continue;
             }
             named = true;
@@ -102,8 +132,8 @@ impl<'e, 'py> Encoder<'e, 'py> {
             return Ok(());
         }
         let element = match name {
-            Some(name) if !named => return unfit(format!("{} has no element {name}", tables.name)),
-            Some(name) => format!("element {name}"),
+            Some(name) if !named => return unfit(format!("{} has no element {}", tables.name, shown(name))),
+            Some(name) => format!("element {}", shown(name)),
             None => "element".into(),
         };
         unfit(format!("{} has no {element} of the type {}", tables.name, type_name(value)))
@@ -150,7 +180,11 @@ impl<'e, 'py> Encoder<'e, 'py> {
 
     #[inline]
     fn element(&mut self, element: usize, value: &Bound<'py, PyAny>, depth: usize) -> Outcome<()> {
-        match self.engine.tables.element(element)?.kind {
+        let row = self.engine.tables.element(element)?;
+        if row.is_abstract {
+            return unfit("the element or its type is abstract");
+        }
+        match row.kind {
             Kind::Simple(datatype) => self.simple(datatype, value),
             Kind::Class(class) => {
                 if !self.is_of(value, class)? {
@@ -378,7 +412,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
     #[cold]
     fn misplaced<T>(&self, item: &Bound<'py, PyAny>, mode: Mode, state: usize) -> Outcome<T> {
         let what = if item.get_type().is(self.engine.item(self.py)?) {
-            item.getattr("name")?.to_string()
+            shown(&item.getattr("name")?)
         } else if mode == Mode::Content && item.is_instance_of::<PyString>() {
             "text".into()
         } else {
@@ -390,16 +424,19 @@ impl<'e, 'py> Encoder<'e, 'py> {
     /// Write the name of an element that a wildcard admits.
     fn any(&mut self, class: &Class, production: &Production, item: &Bound<'py, PyAny>) -> Outcome<usize> {
         let tables = &self.engine.tables;
-        let name: String = item.getattr("name")?.extract()?;
-        let uri: String = item.getattr("ns")?.extract()?;
-        let found = tables.uris.iter().position(|known| *known == uri).and_then(|index| {
-            let element = *tables.globals.get(&(index, name.clone()))?;
+        let (name, uri) = (item.getattr("name")?, item.getattr("ns")?);
+        let find = || {
+            let (name, uri) = (text_of(&name)?, text_of(&uri)?);
+            let index = tables.uris.iter().position(|known| *known == uri)?;
+            let element = *tables.globals.get(&(index, name.into()))?;
             let names = tables.local_names.get(index)?;
             Some((index, element, names.iter().position(|known| *known == name)?, names.len()))
-        });
+        };
+        let found = find();
         let Some((index, element, local, count)) =
             found.filter(|(_, element, ..)| tables.element(*element).is_ok_and(|element| !element.is_abstract))
         else {
+            let (name, uri) = (shown(&name), shown(&uri));
             return unfit(format!("there is no global element {name} in {uri} that a wildcard could admit"));
         };
         self.engine.check_wildcard(class, production, index, None)?;

@@ -76,7 +76,7 @@ impl Engine {
         self.source.bind(py)
     }
 
-    /// Return the root element's value. Raises ExiError.
+    /// Return the root element's value, as an `Item` where the value does not name it. Raises ExiError.
     pub fn decode_document<'py>(&self, py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         with_bytes(data, |bytes, length| Decoder::open(self, py, bytes, length)?.document())
     }
@@ -89,7 +89,7 @@ impl Engine {
         })
     }
 
-    /// Return the document whose root element has the value's class. Raises ExiError.
+    /// Return the document whose root element has the value's class, or an `Item`'s name. Raises ExiError.
     pub fn encode_document<'py>(&self, py: Python<'py>, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
         self.encode(py, |encoder| encoder.document(message))
     }
@@ -102,8 +102,8 @@ impl Engine {
         &self,
         py: Python<'py>,
         value: &Bound<'py, PyAny>,
-        name: Option<&str>,
-        uri: Option<&str>,
+        name: Option<&Bound<'py, PyAny>>,
+        uri: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         self.encode(py, |encoder| encoder.fragment(value, name, uri))
     }
@@ -213,10 +213,15 @@ impl Engine {
     /// What may stand in a state, for error messages.
     #[cold]
     pub fn expected(&self, state: usize) -> String {
-        let productions = self.tables.productions_of(state);
-        let names: Vec<String> =
-            productions.iter().take(4).map(|production| self.production_name(production)).collect();
-        let others = if productions.len() > 4 { " or others" } else { "" };
+        let all: Vec<&Production> = self.tables.productions_of(state).iter().collect();
+        let may_occur = |production: &&&Production| {
+            production.event != Event::Start
+                || !self.tables.element(production.index()).is_ok_and(|element| element.is_abstract)
+        };
+        let concrete: Vec<&Production> = all.iter().filter(may_occur).copied().collect();
+        let shown = if concrete.is_empty() { all } else { concrete };
+        let names: Vec<String> = shown.iter().take(4).map(|production| self.production_name(production)).collect();
+        let others = if shown.len() > 4 { " or others" } else { "" };
         names.join(" or ") + others
     }
 

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyType;
+use pyo3::types::{PyBytes, PyType};
 
 /// A refusal on its way up, or an exception of Python's own (out of memory, say).
 pub enum Failure {
@@ -49,6 +49,20 @@ pub fn refuse<T>(reason: impl Into<String>, bit_offset: usize) -> Outcome<T> {
 #[cold]
 pub fn unfit<T>(reason: impl Into<String>) -> Outcome<T> {
     Err(Failure::new(reason, None))
+}
+
+/// The text of a value that may be anything, for a reason; a lone surrogate is escaped.
+#[cold]
+pub fn shown(value: &Bound<'_, PyAny>) -> String {
+    let escaped = || {
+        let text = value.str()?;
+        if let Ok(text) = text.to_str() {
+            return Ok::<_, PyErr>(text.into());
+        }
+        let bytes = text.call_method1("encode", ("utf-8", "backslashreplace"))?;
+        Ok(String::from_utf8_lossy(bytes.cast::<PyBytes>()?.as_bytes()).into_owned())
+    };
+    escaped().unwrap_or_else(|_| "?".into())
 }
 
 /// Tables that contradict themselves: they were checked when they were loaded, so this is never seen.

@@ -372,7 +372,7 @@ impl Tables {
                 && let (Kind::Class(class), false) = (element.kind, element.is_abstract)
                 && let Some(known) = documents.get_mut(class).filter(|known| known.is_none())
             {
-                *known = Some(code);
+                *known = Some((code, production.index()));
             }
         }
         let mut fragments = Fragments::default();

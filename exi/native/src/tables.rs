@@ -323,8 +323,8 @@ pub struct Tables {
     pub globals: HashMap<(usize, String), usize>,
     /// Classes by the address of the class object, which lives as long as this.
     pub by_class: HashMap<usize, usize, Addresses>,
-    /// Event code of the document, by class.
-    pub documents: Vec<Option<usize>>,
+    /// Event code and element of the document, by class.
+    pub documents: Vec<Option<(usize, usize)>>,
     /// Event codes of fragments, by local name and by class, in order.
     pub fragments: Fragments,
     /// Top-level state of a document.

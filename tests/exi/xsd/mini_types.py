@@ -54,7 +54,7 @@ class Shade(StrEnum):
     light = "light"
 
 
-class Base(XsdType, kw_only=True, metaclass=Message):
+class Base(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``BaseType`` (abstract)."""
 
     number: Annotated[int, Element("Number", UNSIGNED_BYTE, ns="")]

@@ -241,18 +241,18 @@ class Notification(XsdType, kw_only=True, metaclass=Message):
     fault_msg: Annotated[str | None, Element("FaultMsg", FAULT_MSG)] = None
 
 
-class SASchedules(XsdType, kw_only=True, metaclass=Message):
+class SASchedules(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``SASchedulesType`` (abstract)."""
 
 
 SA_ID = SHORT
 
 
-class Interval(XsdType, kw_only=True, metaclass=Message):
+class Interval(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``IntervalType`` (abstract)."""
 
 
-class Entry(XsdType, kw_only=True, metaclass=Message):
+class Entry(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``EntryType`` (abstract)."""
 
     time_interval: Annotated[Interval, Element("TimeInterval", ref=True)]
@@ -344,7 +344,7 @@ class RelativeTimeInterval(Interval, kw_only=True, metaclass=Message):
     duration: Annotated[int | None, Element("duration", UNSIGNED_INT)] = None
 
 
-class EVSEStatus(XsdType, kw_only=True, metaclass=Message):
+class EVSEStatus(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``EVSEStatusType`` (abstract)."""
 
 
@@ -365,7 +365,7 @@ class AC_EVSEStatus(EVSEStatus, kw_only=True, metaclass=Message):
     evse_notification: Annotated[EVSENotification, Element("EVSENotification")]
 
 
-class EVStatus(XsdType, kw_only=True, metaclass=Message):
+class EVStatus(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``EVStatusType`` (abstract)."""
 
 
@@ -434,7 +434,7 @@ class DC_EVStatus(EVStatus, kw_only=True, metaclass=Message):
     ev_ress_soc: Annotated[int, Element("EVRESSSOC", PERCENT_VALUE)]
 
 
-class EVChargeParameter(XsdType, kw_only=True, metaclass=Message):
+class EVChargeParameter(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``EVChargeParameterType`` (abstract)."""
 
 
@@ -461,7 +461,7 @@ class DC_EVChargeParameter(EVChargeParameter, kw_only=True, metaclass=Message):
     bulk_soc: Annotated[int | None, Element("BulkSOC", PERCENT_VALUE)] = None
 
 
-class EVSEChargeParameter(XsdType, kw_only=True, metaclass=Message):
+class EVSEChargeParameter(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``EVSEChargeParameterType`` (abstract)."""
 
 
@@ -490,7 +490,7 @@ class DC_EVSEChargeParameter(EVSEChargeParameter, kw_only=True, metaclass=Messag
     evse_energy_to_be_delivered: Annotated[PhysicalValue | None, Element("EVSEEnergyToBeDelivered")] = None
 
 
-class EVPowerDeliveryParameter(XsdType, kw_only=True, metaclass=Message):
+class EVPowerDeliveryParameter(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``EVPowerDeliveryParameterType`` (abstract)."""
 
 

@@ -19,7 +19,7 @@ PREFIX = "v2gci_d"
 TYPES = "BodyBaseType BodyType"
 
 
-class BodyBase(XsdType, kw_only=True, metaclass=Message):
+class BodyBase(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``BodyBaseType`` (abstract)."""
 
 

@@ -74,7 +74,7 @@ TYPES = (
 )
 
 
-class BodyBase(XsdType, kw_only=True, metaclass=Message):
+class BodyBase(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``BodyBaseType`` (abstract)."""
 
 

@@ -256,18 +256,18 @@ class Notification(XsdType, kw_only=True, metaclass=Message):
     fault_msg: Annotated[str | None, Element("FaultMsg", FAULT_MSG)] = None
 
 
-class SASchedules(XsdType, kw_only=True, metaclass=Message):
+class SASchedules(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``SASchedulesType`` (abstract)."""
 
 
 SA_ID = UNSIGNED_BYTE.restrict(minimum=1, maximum=255)
 
 
-class Interval(XsdType, kw_only=True, metaclass=Message):
+class Interval(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``IntervalType`` (abstract)."""
 
 
-class Entry(XsdType, kw_only=True, metaclass=Message):
+class Entry(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``EntryType`` (abstract)."""
 
     time_interval: Annotated[Interval, Element("TimeInterval", ref=True)]
@@ -365,7 +365,7 @@ class EVSENotification(StrEnum):
     ReNegotiation = "ReNegotiation"
 
 
-class EVSEStatus(XsdType, kw_only=True, metaclass=Message):
+class EVSEStatus(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``EVSEStatusType`` (abstract)."""
 
     notification_max_delay: Annotated[int, Element("NotificationMaxDelay", UNSIGNED_SHORT)]
@@ -378,7 +378,7 @@ class AC_EVSEStatus(EVSEStatus, kw_only=True, metaclass=Message):
     rcd: Annotated[bool, Element("RCD", BOOLEAN)]
 
 
-class EVStatus(XsdType, kw_only=True, metaclass=Message):
+class EVStatus(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``EVStatusType`` (abstract)."""
 
 
@@ -444,7 +444,7 @@ class DC_EVStatus(EVStatus, kw_only=True, metaclass=Message):
     ev_ress_soc: Annotated[int, Element("EVRESSSOC", PERCENT_VALUE)]
 
 
-class EVChargeParameter(XsdType, kw_only=True, metaclass=Message):
+class EVChargeParameter(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``EVChargeParameterType`` (abstract)."""
 
     departure_time: Annotated[int | None, Element("DepartureTime", UNSIGNED_INT)] = None
@@ -472,7 +472,7 @@ class DC_EVChargeParameter(EVChargeParameter, kw_only=True, metaclass=Message):
     bulk_soc: Annotated[int | None, Element("BulkSOC", PERCENT_VALUE)] = None
 
 
-class EVSEChargeParameter(XsdType, kw_only=True, metaclass=Message):
+class EVSEChargeParameter(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``EVSEChargeParameterType`` (abstract)."""
 
 
@@ -500,7 +500,7 @@ class DC_EVSEChargeParameter(EVSEChargeParameter, kw_only=True, metaclass=Messag
     evse_energy_to_be_delivered: Annotated[PhysicalValue | None, Element("EVSEEnergyToBeDelivered")] = None
 
 
-class EVPowerDeliveryParameter(XsdType, kw_only=True, metaclass=Message):
+class EVPowerDeliveryParameter(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``EVPowerDeliveryParameterType`` (abstract)."""
 
 

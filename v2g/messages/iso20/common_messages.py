@@ -378,7 +378,7 @@ class ScheduleExchangeReq(V2GRequest, kw_only=True, metaclass=Message):
     ] = None
 
 
-class PriceSchedule(XsdType, kw_only=True, metaclass=Message):
+class PriceSchedule(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``PriceScheduleType`` (abstract)."""
 
     time_anchor: Annotated[int, Element("TimeAnchor", UNSIGNED_LONG)]

@@ -51,13 +51,13 @@ class MessageHeader(XsdType, kw_only=True, metaclass=Message):
     signature: Annotated[Signature | None, Element("Signature", ns=XMLDSIG, ref=True)] = None
 
 
-class V2GMessage(XsdType, kw_only=True, metaclass=Message):
+class V2GMessage(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``V2GMessageType`` (abstract)."""
 
     header: Annotated[MessageHeader, Element("Header")]
 
 
-class V2GRequest(V2GMessage, kw_only=True, metaclass=Message):
+class V2GRequest(V2GMessage, kw_only=True, metaclass=Message, abstract=True):
     """``V2GRequestType`` (abstract)."""
 
 
@@ -106,17 +106,17 @@ class ResponseCode(StrEnum):
     FAILED_WrongChargeParameter = "FAILED_WrongChargeParameter"
 
 
-class V2GResponse(V2GMessage, kw_only=True, metaclass=Message):
+class V2GResponse(V2GMessage, kw_only=True, metaclass=Message, abstract=True):
     """``V2GResponseType`` (abstract)."""
 
     response_code: Annotated[ResponseCode, Element("ResponseCode")]
 
 
-class ChargeParameterDiscoveryReq(V2GRequest, kw_only=True, metaclass=Message):
+class ChargeParameterDiscoveryReq(V2GRequest, kw_only=True, metaclass=Message, abstract=True):
     """``ChargeParameterDiscoveryReqType`` (abstract)."""
 
 
-class ChargeParameterDiscoveryRes(V2GResponse, kw_only=True, metaclass=Message):
+class ChargeParameterDiscoveryRes(V2GResponse, kw_only=True, metaclass=Message, abstract=True):
     """``ChargeParameterDiscoveryResType`` (abstract)."""
 
 
@@ -151,7 +151,7 @@ class DisplayParameters(XsdType, kw_only=True, metaclass=Message):
     inlet_hot: Annotated[bool | None, Element("InletHot", BOOLEAN)] = None
 
 
-class ChargeLoopReq(V2GRequest, kw_only=True, metaclass=Message):
+class ChargeLoopReq(V2GRequest, kw_only=True, metaclass=Message, abstract=True):
     """``ChargeLoopReqType`` (abstract)."""
 
     display_parameters: Annotated[DisplayParameters | None, Element("DisplayParameters")] = None
@@ -227,7 +227,7 @@ class Receipt(XsdType, kw_only=True, metaclass=Message):
     tax_costs: Annotated[list[DetailedTax], Element("TaxCosts", occurs=(0, 10))] = []
 
 
-class ChargeLoopRes(V2GResponse, kw_only=True, metaclass=Message):
+class ChargeLoopRes(V2GResponse, kw_only=True, metaclass=Message, abstract=True):
     """``ChargeLoopResType`` (abstract)."""
 
     evse_status: Annotated[EVSEStatus | None, Element("EVSEStatus")] = None
@@ -235,15 +235,15 @@ class ChargeLoopRes(V2GResponse, kw_only=True, metaclass=Message):
     receipt: Annotated[Receipt | None, Element("Receipt")] = None
 
 
-class CLReqControlMode(XsdType, kw_only=True, metaclass=Message):
+class CLReqControlMode(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``CLReqControlModeType`` (abstract)."""
 
 
-class CLResControlMode(XsdType, kw_only=True, metaclass=Message):
+class CLResControlMode(XsdType, kw_only=True, metaclass=Message, abstract=True):
     """``CLResControlModeType`` (abstract)."""
 
 
-class Scheduled_CLReqControlMode(CLReqControlMode, kw_only=True, metaclass=Message):
+class Scheduled_CLReqControlMode(CLReqControlMode, kw_only=True, metaclass=Message, abstract=True):
     """``Scheduled_CLReqControlModeType`` (abstract)."""
 
     ev_target_energy_request: Annotated[RationalNumber | None, Element("EVTargetEnergyRequest")] = None
@@ -251,11 +251,11 @@ class Scheduled_CLReqControlMode(CLReqControlMode, kw_only=True, metaclass=Messa
     ev_minimum_energy_request: Annotated[RationalNumber | None, Element("EVMinimumEnergyRequest")] = None
 
 
-class Scheduled_CLResControlMode(CLResControlMode, kw_only=True, metaclass=Message):
+class Scheduled_CLResControlMode(CLResControlMode, kw_only=True, metaclass=Message, abstract=True):
     """``Scheduled_CLResControlModeType`` (abstract)."""
 
 
-class Dynamic_CLReqControlMode(CLReqControlMode, kw_only=True, metaclass=Message):
+class Dynamic_CLReqControlMode(CLReqControlMode, kw_only=True, metaclass=Message, abstract=True):
     """``Dynamic_CLReqControlModeType`` (abstract)."""
 
     departure_time: Annotated[int | None, Element("DepartureTime", UNSIGNED_INT)] = None
@@ -264,7 +264,7 @@ class Dynamic_CLReqControlMode(CLReqControlMode, kw_only=True, metaclass=Message
     ev_minimum_energy_request: Annotated[RationalNumber, Element("EVMinimumEnergyRequest")]
 
 
-class Dynamic_CLResControlMode(CLResControlMode, kw_only=True, metaclass=Message):
+class Dynamic_CLResControlMode(CLResControlMode, kw_only=True, metaclass=Message, abstract=True):
     """``Dynamic_CLResControlModeType`` (abstract)."""
 
     departure_time: Annotated[int | None, Element("DepartureTime", UNSIGNED_INT)] = None
