@@ -29,7 +29,7 @@ exit codes:
   3  no market can be reached at the URL
   4  the market does not know the PCID
   5  the market refused, or answered something that is not a market's answer
-  6  the database is locked, not writable or not a database
+  6  the database is locked, not writable, not a database, of a newer version, or does not answer
   7  the address to listen at is taken or not ours
   130  interrupted before the work was done
 """
@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
             "onboard", help="make a contract for a car"
         )
     )
+    _add_database(commands.add_parser("database", help="look at a market's tables, bring them up to date"))
     market = commands.add_parser("market", help="look at the market")
     _add_show(
         market.add_subparsers(required=True, metavar="ACTION").add_parser(
@@ -82,9 +83,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="certificate folder made by `pnclab pki init --out DIR`",
     )
-    parser.add_argument(
-        "--database", type=Path, required=True, metavar="FILE", help="SQLite file, made if it is not there"
-    )
+    _add_database_option(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
     parser.add_argument(
         "--port", type=_port, default=8080, help="port to listen at, 0 for any (default: %(default)s)"
@@ -93,6 +92,41 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the ready line as a JSON object")
     parser.add_argument("-v", "--verbose", action="store_true", help="log what helps to find a fault")
     parser.set_defaults(run=_serve)
+
+
+def _add_database_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--database",
+        required=True,
+        metavar="FILE|URL",
+        help="SQLite file, made if it is not there, or postgresql://USER@HOST/NAME "
+        "(a password belongs into ~/.pgpass, not here)",
+    )
+
+
+def _add_database(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    for name, help_text, epilog in (
+        (
+            "status",
+            "tell which revision the tables have",
+            "example:\n  backend-stub database status --database market.sqlite\n",
+        ),
+        (
+            "upgrade",
+            "make the tables, or bring them up to date",
+            (
+                "`serve` does the same when it starts. Make a copy of the database first: there is no way back.\n\n"
+                "example:\n  backend-stub database upgrade --database postgresql://market@db.example/market\n"
+            ),
+        ),
+    ):
+        action = actions.add_parser(
+            name, help=help_text, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        _add_database_option(action)
+        action.add_argument("--json", action="store_true", help="print a JSON object")
+        action.set_defaults(run=_database, action=name)
 
 
 def _add_build(parser: argparse.ArgumentParser) -> None:
@@ -172,6 +206,18 @@ def _serve(options: argparse.Namespace) -> int:
         return _fail(EXIT_CONFIG, error)
     except OSError as error:
         return _fail(EXIT_CONFIG, f"{error.filename}: {error.strerror}" if error.filename else error)
+    return EXIT_OK
+
+
+def _database(options: argparse.Namespace) -> int:
+    from backend_stub import database_cli  # noqa: PLC0415 - see above
+    from backend_stub.errors import DatabaseError  # noqa: PLC0415 - see above
+
+    run = database_cli.upgrade if options.action == "upgrade" else database_cli.show_status
+    try:
+        run(options.database, as_json=options.json)
+    except DatabaseError as error:
+        return _fail(EXIT_DATABASE, error)
     return EXIT_OK
 
 

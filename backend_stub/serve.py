@@ -47,7 +47,7 @@ class Settings:
     """The command line of ``serve``."""
 
     pki: Path
-    database: Path
+    database: str | Path
     host: str = "127.0.0.1"
     port: int = 8080
     trace: Path | None = None
@@ -78,7 +78,7 @@ async def _serve(settings: Settings) -> None:
         market = await open_market(hierarchy, database, now=clock.now, entropy=SystemEntropy(), tracer=tracer)
         _warm_up()
         app = create_app(market, tracer=tracer, monotonic=clock.monotonic)
-        server = _Server(_config(app), _Ready(settings, _url(listener), tracer))
+        server = _Server(_config(app), _Ready(settings, _url(listener), database.label, tracer))
         await server.serve(sockets=[listener])
         tracer.event("process.ended", exit_code=0, peak_rss_bytes=peak_rss_bytes())
 
@@ -120,9 +120,10 @@ def _warm_up() -> None:
 class _Ready:
     """Tells whoever waits for it that requests are taken now, and where."""
 
-    def __init__(self, settings: Settings, url: str, tracer: Tracer) -> None:
+    def __init__(self, settings: Settings, url: str, database: str, tracer: Tracer) -> None:
         self._settings = settings
         self._url = url
+        self._database = database
         self._tracer = tracer
 
     def announce(self) -> None:
@@ -137,9 +138,7 @@ class _Ready:
         if self._settings.json:
             line = json.dumps({"ready": True, "address": self._url, "pid": os.getpid()})
         else:
-            line = (
-                f"market ready at {self._url} (database {self._settings.database}, API at {self._url}/docs)"
-            )
+            line = f"market ready at {self._url} (database {self._database}, API at {self._url}/docs)"
         print(line, flush=True)
 
 
