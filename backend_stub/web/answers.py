@@ -37,10 +37,17 @@ class ErrorAnswer(BaseModel):
     )
 
 
-def refusals(*codes: Code) -> dict[int | str, dict[str, Any]]:
-    """Return the OpenAPI ``responses`` for a call that refuses with these codes."""
+_ANY_CALL = (Code.REQUEST, Code.TOO_LARGE, Code.SLOW, Code.STORE, Code.TOO_MANY)
+_PROTECTED_CALL = (Code.UNAUTHENTICATED, Code.FORBIDDEN)
+
+
+def refusals(*codes: Code, public: bool = False) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI ``responses`` for a call that refuses with these codes.
+
+    Those that any call may give are added; ``public`` says that the call needs no access token.
+    """
     texts: dict[int, list[str]] = {}
-    for code in (*codes, Code.REQUEST, Code.TOO_LARGE, Code.SLOW, Code.STORE):
+    for code in (*codes, *_ANY_CALL, *(() if public else _PROTECTED_CALL)):
         texts.setdefault(int(code.status), []).append(f"`[{code}]` {code.meaning}")
     described: dict[int | str, dict[str, Any]] = {
         status: {"model": ErrorAnswer, "description": "; ".join(dict.fromkeys(lines))}

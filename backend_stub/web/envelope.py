@@ -1,4 +1,4 @@
-"""What happens around every request: trace id, size limit, time limit for the body, trace event, last resort."""
+"""What happens around every request: trace id, gate, limits of the body, trace event, last resort."""
 
 import asyncio
 import logging
@@ -6,11 +6,13 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backend_stub.access.gate import Gate, Rates
 from backend_stub.errors import Code, MarketError
 from backend_stub.web.answers import TRACE_ID, refuse
+from backend_stub.web.json_guard import check_json, is_json
 from v2g.trace import Tracer
 
 MAX_BODY_BYTES = 64 * 1024
@@ -22,19 +24,28 @@ _MAX_LENGTH_DIGITS = 9
 
 TRACE_HEADER = "x-trace-id"
 
+_CLOSE = {"Connection": "close"}
+"""Goes with a refusal that leaves a part of the body unread: nobody wants to wait for the rest."""
+
 _log = logging.getLogger(__name__)
 
 
 class Envelope:
     """ASGI middleware. The body is read whole, within limits, before the application sees the request.
 
+    Before that the ``gate`` says who is calling: the body of a stranger is not read at all. Routes find the
+    party in ``request.state.party``.
+
     Each request gets a trace id of its own, which every answer carries in ``X-Trace-Id``, and leaves one
     ``backend.handled`` event. An exception that nobody caught becomes a 500 in OPCP's shape here: this is
     the boundary of the process, and the other requests go on.
     """
 
-    def __init__(self, app: ASGIApp, *, tracer: Tracer, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, tracer: Tracer, monotonic: Callable[[], float], gate: Gate | None = None
+    ) -> None:
         self._app = app
+        self._gate = gate or Gate(None, Rates(), monotonic)
         self._tracer = tracer
         self._monotonic = monotonic
 
@@ -49,8 +60,11 @@ class Envelope:
         answer = _Answer(send, trace_id, self._report(scope, state, trace_id))
         try:
             try:
+                state["party"] = self._gate.admit(scope)
                 body = await _read_body(scope, receive)
                 if body is not None:  # None: the client went away
+                    if is_json(Headers(scope=scope).get("content-type", "")):
+                        check_json(body)
                     await self._app(scope, _replay(body, receive), answer.send)
             except MarketError as error:
                 state["reason"] = str(error.code)
@@ -113,7 +127,7 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes | None:
     """Return the whole body, None when the client went away; raise MarketError TOO_LARGE or SLOW."""
     for name, value in scope["headers"]:
         if name == b"content-length" and _exceeds_limit(value):
-            raise MarketError(Code.TOO_LARGE, f"at most {MAX_BODY_BYTES} bytes are taken")
+            raise MarketError(Code.TOO_LARGE, f"at most {MAX_BODY_BYTES} bytes are taken", _CLOSE)
     parts: list[bytes] = []
     size = 0
     try:
@@ -125,11 +139,11 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes | None:
                 parts.append(message.get("body", b""))
                 size += len(parts[-1])
                 if size > MAX_BODY_BYTES:
-                    raise MarketError(Code.TOO_LARGE, f"at most {MAX_BODY_BYTES} bytes are taken")
+                    raise MarketError(Code.TOO_LARGE, f"at most {MAX_BODY_BYTES} bytes are taken", _CLOSE)
                 if not message.get("more_body", False):
                     return b"".join(parts)
     except TimeoutError:
-        raise MarketError(Code.SLOW, f"the body did not arrive within {BODY_TIMEOUT_S:g} s") from None
+        raise MarketError(Code.SLOW, f"the body did not arrive within {BODY_TIMEOUT_S:g} s", _CLOSE) from None
 
 
 def _exceeds_limit(content_length: bytes) -> bool:
