@@ -89,13 +89,14 @@ class RecordedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Who listens, and so which events it may see. Neither: everybody, in a market without parties.
+    """Who listens, and so which events and endpoints it may see. Without an ``owner``: all of them.
 
     A car maker (``wmi``) sees ``oem.*`` events of the cars whose PCID begins with it; a mobility operator
     (``provider``, country and provider id) sees ``mo.*`` events of contracts whose eMAID begins with it, and
     those that name a car only. Everybody sees ``root.*``.
     """
 
+    owner: str = ""
     wmi: str = ""
     provider: str = ""
 

@@ -64,7 +64,7 @@ def after(
     query = sa.select(_log).where(_log.c.sequence > number).order_by(_log.c.sequence).limit(limit)
     if types:
         query = query.where(_log.c.event_type.in_([str(kind) for kind in types]))
-    if audience != EVERYBODY:
+    if audience.owner:
         query = query.where(sa.or_(*_visible(audience)))
     return [recorded(row) for row in connection.execute(query)]
 

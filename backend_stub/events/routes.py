@@ -3,7 +3,7 @@
 # ruff: noqa: N815 - fields are spelled as on the wire
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ from fastapi import APIRouter, Header, Query, Request, Response, status
 from fastapi.responses import StreamingResponse
 from pydantic import Field, field_validator
 
+from backend_stub.access import OPEN, Party, Role
 from backend_stub.errors import Code
 from backend_stub.events.interface import (
     EVERYBODY,
@@ -35,9 +36,6 @@ _DEFAULT_EVENTS = 100
 _MAX_SEQUENCE = 2**63 - 1
 _MAX_METADATA_BYTES = 8192
 _RECONNECT_MS = 1000
-
-AudienceOf = Callable[[Request], Audience]
-"""Says who is calling, where the market knows its parties."""
 
 
 class EndpointBody(Body):
@@ -161,10 +159,19 @@ _Limit = Annotated[int, Query(ge=1, le=MAX_EVENTS)]
 _Types = Annotated[list[EventType], Query(alias="eventType", description="Only these types; repeatable.")]
 
 
-def router(
-    log: EventLog, endpoints: WebhookEndpoints, audience_of: AudienceOf = lambda _: EVERYBODY
-) -> APIRouter:
-    """Return the routes of this part; ``audience_of`` tells who may see what."""
+def audience_of(party: Party) -> Audience:
+    """Return what a party may see: car makers and mobility operators their own, the others the roots."""
+    if party.role is Role.ADMIN:
+        return EVERYBODY
+    return Audience(
+        owner=str(party),
+        wmi=party.id if party.role is Role.OEM else "",
+        provider=party.id if party.role is Role.MSP else "",
+    )
+
+
+def router(log: EventLog, endpoints: WebhookEndpoints) -> APIRouter:
+    """Return the routes of this part. Who is calling decides what is seen."""
     routes = APIRouter(prefix="/v1", tags=["Events"])
 
     @routes.post(
@@ -175,13 +182,13 @@ def router(
     )
     async def add(request: Request, body: EndpointBody) -> NewEndpoint:
         """Have events sent to a URL from now on. The answer holds the secret, which is never shown again."""
-        endpoint, secret = await endpoints.add(body.settings(), audience_of(request))
+        endpoint, secret = await endpoints.add(body.settings(), _audience(request))
         return NewEndpoint(**_fields(endpoint), secret=secret)
 
     @routes.get("/webhook/endpoints", summary="List the endpoints", responses=refusals())
     async def list_all(request: Request) -> EndpointList:
         """Return the caller's endpoints, oldest first."""
-        found = await endpoints.list(audience_of(request))
+        found = await endpoints.list(_audience(request))
         return EndpointList(endpoints=[EndpointAnswer.of(endpoint) for endpoint in found])
 
     @routes.get(
@@ -189,14 +196,14 @@ def router(
     )
     async def get(request: Request, endpoint_id: UUID) -> EndpointAnswer:
         """Return an endpoint and how it fares."""
-        return EndpointAnswer.of(await endpoints.get(str(endpoint_id), audience_of(request)))
+        return EndpointAnswer.of(await endpoints.get(str(endpoint_id), _audience(request)))
 
     @routes.put(
         "/webhook/endpoints/{endpoint_id}", summary="Change an endpoint", responses=refusals(Code.UNKNOWN)
     )
     async def replace(request: Request, endpoint_id: UUID, body: EndpointBody) -> EndpointAnswer:
         """Replace the settings. One that is enabled again goes on where it stopped, at once."""
-        changed = await endpoints.replace(str(endpoint_id), body.settings(), audience_of(request))
+        changed = await endpoints.replace(str(endpoint_id), body.settings(), _audience(request))
         return EndpointAnswer.of(changed)
 
     @routes.delete(
@@ -207,7 +214,7 @@ def router(
     )
     async def remove(request: Request, endpoint_id: UUID) -> Response:
         """Remove an endpoint with its dead letters."""
-        await endpoints.remove(str(endpoint_id), audience_of(request))
+        await endpoints.remove(str(endpoint_id), _audience(request))
         return Response()
 
     @routes.get(
@@ -219,7 +226,7 @@ def router(
         request: Request, endpoint_id: UUID, limit: _Limit = _DEFAULT_EVENTS
     ) -> DeadLetterList:
         """Return the events that were refused or given up, newest first."""
-        found = await endpoints.dead_letters(str(endpoint_id), limit, audience_of(request))
+        found = await endpoints.dead_letters(str(endpoint_id), limit, _audience(request))
         return DeadLetterList(deadLetters=[DeadLetterEntry.of(letter) for letter in found])
 
     @routes.get("/events", summary="Ask for events", responses=refusals())
@@ -230,7 +237,7 @@ def router(
         limit: _Limit = _DEFAULT_EVENTS,
     ) -> EventList:
         """Return the events after a sequence number, oldest first. Instead of a webhook, or to catch up."""
-        found = await log.events(after, limit, types=types, audience=audience_of(request))
+        found = await log.events(after, limit, types=types, audience=_audience(request))
         return EventList(
             events=[NumberedEvent.of(event) for event in found],
             next=found[-1].sequence if found else after,
@@ -266,12 +273,16 @@ def router(
         A comment line comes after each idle interval, so that both sides notice a dead connection.
         """
         begin = await _begin(log, after, last_event_id)
-        followed = log.follow(begin, types=types, audience=audience_of(request), heartbeat_s=heartbeat_s)
+        followed = log.follow(begin, types=types, audience=_audience(request), heartbeat_s=heartbeat_s)
         return StreamingResponse(
             _lines(followed), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
 
     return routes
+
+
+def _audience(request: Request) -> Audience:
+    return audience_of(getattr(request.state, "party", OPEN))
 
 
 async def _begin(log: EventLog, after: int | None, last_event_id: str | None) -> int:

@@ -31,6 +31,7 @@ _endpoints = sa.Table(
     sa.Column("enabled_events", sa.Text, nullable=False),
     sa.Column("metadata", sa.Text, nullable=False),
     sa.Column("status", sa.String(8), nullable=False),
+    sa.Column("owner", sa.String(80), nullable=False),
     sa.Column("wmi", sa.String(3), nullable=False),
     sa.Column("provider", sa.String(5), nullable=False),
     # An HMAC needs the secret itself on both sides.
@@ -69,6 +70,7 @@ def insert(connection: sa.Connection, endpoint: Endpoint, secret: str) -> None:
     """Add an endpoint."""
     row = _settings(endpoint.settings) | {
         "id": endpoint.id,
+        "owner": endpoint.audience.owner,
         "wmi": endpoint.audience.wmi,
         "provider": endpoint.audience.provider,
         "secret": secret,
@@ -173,11 +175,7 @@ def dead_letters(connection: sa.Connection, endpoint_id: str, limit: int) -> Seq
 
 def _of(audience: Audience) -> "sa.Select[tuple[Any, ...]]":
     query = sa.select(_endpoints)
-    if audience.wmi:
-        query = query.where(_endpoints.c.wmi == audience.wmi)
-    if audience.provider:
-        query = query.where(_endpoints.c.provider == audience.provider)
-    return query
+    return query.where(_endpoints.c.owner == audience.owner) if audience.owner else query
 
 
 def _settings(settings: EndpointSettings) -> dict[str, Any]:
@@ -202,7 +200,7 @@ def _endpoint(row: "sa.Row[tuple[Any, ...]]") -> Endpoint:
             metadata=json.loads(row.metadata),
             status=EndpointStatus(row.status),
         ),
-        audience=Audience(row.wmi, row.provider),
+        audience=Audience(row.owner, row.wmi, row.provider),
         position=row.position,
         attempts=row.attempts,
         next_attempt_at=row.next_attempt_at,
