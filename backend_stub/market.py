@@ -15,6 +15,8 @@ from backend_stub.cps.interface import ProvisioningService, Signer
 from backend_stub.cps.service import ProvisioningSigner, SigningIdentity
 from backend_stub.database import Database
 from backend_stub.errors import PkiFolderError
+from backend_stub.events import outbox as event_log
+from backend_stub.events import store as event_store
 from backend_stub.msp import store as msp_store
 from backend_stub.msp.interface import MobilityServiceProvider
 from backend_stub.msp.service import ContractDesk, Operator
@@ -43,6 +45,8 @@ SCHEMAS = (
     ccp_store.SCHEMA,
     oem_store.SCHEMA,
     msp_store.SCHEMA,
+    event_log.SCHEMA,
+    event_store.SCHEMA,
 )
 _ROOTS = {RootType.V2G: "v2g_root", RootType.OEM: "oem_root", RootType.MO: "mo_root"}
 _ISSUERS = ("oem_sub_ca2", "mo_sub_ca2", "cps_leaf")

@@ -44,6 +44,18 @@ class Installation:
     v2g_root_fingerprint: str
 
 
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Which bundle a car maker wants to bring to its car over the air."""
+
+    emaid: str
+    pcid: str
+    session_id: bytes = bytes(8)
+    """What the answer carries as its SessionID; no session is going on, so the default is zeros."""
+    v2g_root_fingerprint: str | None = None
+    """Signed under this V2G root; None: one that the car is known to hold."""
+
+
 class ContractPool(Protocol):
     """The role CCP."""
 
@@ -53,6 +65,14 @@ class ContractPool(Protocol):
         Raises MarketError: EXI, MESSAGE, SIGNATURE, CHAIN, CHAIN_EXPIRED, REVOKED (the certificate is not
         the one registered for its PCID), NO_CONTRACT (no such car, no default contract that is valid, or
         none signed under a V2G root that the car holds).
+        """
+        ...
+
+    async def collect(self, wanted: Collection) -> Installation:
+        """Return the bundle of one contract, default or not, for delivery over the air.
+
+        Raises MarketError(NO_CONTRACT) when the car has no such contract, or none that is valid now and signed
+        under the wanted root.
         """
         ...
 
@@ -74,6 +94,10 @@ class ContractPool(Protocol):
 
     async def set_default(self, pcid: str, emaid: str) -> None:
         """Make a contract the one that the car is given; raises MarketError(NO_CONTRACT)."""
+        ...
+
+    async def factory_reset(self, pcid: str) -> Sequence[str]:
+        """Remove every contract of a car that has forgotten them; return their eMAIDs, oldest first."""
         ...
 
     async def of_car(self, pcid: str) -> Sequence[Contract]:

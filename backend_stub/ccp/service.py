@@ -1,5 +1,6 @@
 """The contract certificate pool at work: what enters it, and what a car is given."""
 
+import base64
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -8,11 +9,12 @@ import sqlalchemy as sa
 
 import exi
 from backend_stub.ccp import store
-from backend_stub.ccp.interface import Contract, Installation, SignedBundle
+from backend_stub.ccp.interface import Collection, Contract, Installation, SignedBundle
 from backend_stub.ccp.reading import InstallationRequest, read_bundle, read_message, read_request
-from backend_stub.certificates import chain_refusal, der
+from backend_stub.certificates import chain_refusal, der, subject_key_id
 from backend_stub.database import Database
 from backend_stub.errors import Code, MarketError
+from backend_stub.events import Event, EventType, record
 from backend_stub.pcp.interface import Provisioning, ProvisioningPool
 from backend_stub.rcp.interface import RootCertificatePool, RootType
 from pki.chain import validate
@@ -25,6 +27,15 @@ from v2g.messages.xmldsig import X509IssuerSerial
 from v2g.trace import Tracer
 
 _log = logging.getLogger(__name__)
+
+_KEY_CHANGED = "the car has another provisioning certificate"
+_CAR_GONE = "the car was withdrawn"
+_RESET = "the car was reset"
+
+_ANNOUNCED = {
+    store.Change.CREATED: EventType.OEM_CONTRACT_CREATED,
+    store.Change.UPDATED: EventType.OEM_CONTRACT_UPDATED,
+}
 
 
 class BundlePool:
@@ -64,13 +75,32 @@ class BundlePool:
             tracer.event("certificate.rejected", rule=error.rule, subject=error.subject, detail=error.detail)
             raise chain_refusal(error, "provisioning certificate") from error
         bundle = await self._choose(car, wanted.body.list_of_root_certificate_ids.root_certificate_id)
-        message = read_message(bundle.document)
-        message.header.session_id = wanted.session_id
-        return Installation(
-            response=exi.encode(message, iso2.SCHEMA),
-            emaid=bundle.emaid,
-            v2g_root_fingerprint=bundle.v2g_root_fingerprint,
-        )
+        return _installation(bundle, wanted.session_id)
+
+    async def collect(self, wanted: Collection) -> Installation:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`."""
+        car = await self._provisioning.find(wanted.pcid)
+        ready: Sequence[store.ReadyBundle] = ()
+        if car is not None:
+            key = car.key_fingerprint
+            ready = await self._database.read(
+                lambda connection: store.ready_one(connection, wanted.emaid, wanted.pcid, key)
+            )
+        if car is None or not ready:
+            raise MarketError(Code.NO_CONTRACT, f"PCID {wanted.pcid} has no contract {wanted.emaid}")
+        fresh = self._fresh(ready, f"contract {wanted.emaid}")
+        held = set(car.chain.v2g_root_key_ids)
+        anchors = {root.fingerprint: root.certificate for root in await self._roots.roots(RootType.V2G)}
+        for bundle in fresh:
+            anchor = anchors.get(bundle.v2g_root_fingerprint)
+            if wanted.v2g_root_fingerprint is not None:
+                serves = bundle.v2g_root_fingerprint == wanted.v2g_root_fingerprint
+            else:
+                serves = anchor is not None and (not held or subject_key_id(anchor) in held)
+            if serves:
+                return _installation(bundle, wanted.session_id)
+        root = wanted.v2g_root_fingerprint or "that the car holds"
+        raise MarketError(Code.NO_CONTRACT, f"contract {wanted.emaid} is signed under no V2G root {root}")
 
     async def put(self, bundle: SignedBundle) -> Contract:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""
@@ -114,19 +144,57 @@ class BundlePool:
             holder = store.owner(connection, contract.emaid)
             if holder not in {None, contract.pcid}:
                 raise MarketError(Code.CONFLICT, f"contract {contract.emaid} belongs to another car")
-            return store.put(connection, contract, new, now)
+            placed, change = store.put(connection, contract, new, now)
+            if change in _ANNOUNCED:
+                facts = {
+                    "contractCert": base64.b64encode(der(contract.certificate)).decode(),
+                    "cpsSignerRootFingerprint": root,
+                    "defaultContract": placed.is_default,
+                }
+                record(connection, Event(_ANNOUNCED[change], now, placed.emaid, placed.pcid, facts))
+            return placed
 
         return await self._database.write(work)
 
     async def delete(self, emaid: str) -> None:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""
-        if not await self._database.write(lambda connection: store.delete(connection, emaid)):
-            raise MarketError(Code.NO_CONTRACT, f"no contract {emaid}")
+        now = self._now()
+
+        def work(connection: sa.Connection) -> None:
+            pcid = store.owner(connection, emaid)
+            if pcid is None:
+                raise MarketError(Code.NO_CONTRACT, f"no contract {emaid}")
+            store.delete(connection, emaid)
+            record(connection, _deleted(emaid, pcid, now, "the contract has ended"))
+
+        await self._database.write(work)
 
     async def set_default(self, pcid: str, emaid: str) -> None:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""
-        if not await self._database.write(lambda connection: store.set_default(connection, pcid, emaid)):
-            raise MarketError(Code.NO_CONTRACT, f"PCID {pcid} has no contract {emaid}")
+        now = self._now()
+
+        def work(connection: sa.Connection) -> None:
+            before = store.is_default(connection, emaid)
+            if not store.set_default(connection, pcid, emaid):
+                raise MarketError(Code.NO_CONTRACT, f"PCID {pcid} has no contract {emaid}")
+            if not before:
+                facts = {"defaultContract": True}
+                record(connection, Event(EventType.OEM_CONTRACT_UPDATED, now, emaid, pcid, facts))
+
+        await self._database.write(work)
+
+    async def factory_reset(self, pcid: str) -> Sequence[str]:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`."""
+        now = self._now()
+
+        def work(connection: sa.Connection) -> Sequence[str]:
+            emaids = store.drop_sealed_for_others(connection, pcid, None)
+            # The operators of the contracts learn of it, each of its own.
+            told = [Event(EventType.FACTORY_RESET, now, emaid, pcid) for emaid in emaids]
+            record(connection, *told, *(_deleted(emaid, pcid, now, _RESET) for emaid in emaids))
+            return emaids
+
+        return await self._database.write(work)
 
     async def of_car(self, pcid: str) -> Sequence[Contract]:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""
@@ -138,9 +206,15 @@ class BundlePool:
 
     async def provisioning_changed(self, pcid: str, key_fingerprint: str | None) -> None:
         """See :class:`~backend_stub.pcp.interface.ProvisioningFollower`."""
-        dropped = await self._database.write(
-            lambda connection: store.drop_sealed_for_others(connection, pcid, key_fingerprint)
-        )
+        now = self._now()
+        reason = _CAR_GONE if key_fingerprint is None else _KEY_CHANGED
+
+        def work(connection: sa.Connection) -> Sequence[str]:
+            emaids = store.drop_sealed_for_others(connection, pcid, key_fingerprint)
+            record(connection, *(_deleted(emaid, pcid, now, reason) for emaid in emaids))
+            return emaids
+
+        dropped = await self._database.write(work)
         if dropped:
             _log.info("dropped %d contracts of PCID %s: its key has changed", len(dropped), pcid)
 
@@ -168,15 +242,7 @@ class BundlePool:
         )
         if not ready:
             raise MarketError(Code.NO_CONTRACT, f"no default contract for PCID {car.pcid}")
-        now = self._now()
-        if not ready[0].not_before <= now <= ready[0].not_after:
-            raise MarketError(Code.NO_CONTRACT, f"the default contract of PCID {car.pcid} is not valid now")
-        fresh = [bundle for bundle in ready if now <= bundle.cps_not_after]
-        if not fresh:
-            raise MarketError(
-                Code.NO_CONTRACT,
-                f"the contract of PCID {car.pcid} must be signed again: the CPS certificate has expired",
-            )
+        fresh = self._fresh(ready, f"the default contract of PCID {car.pcid}")
         anchors = {root.fingerprint: root.certificate for root in await self._roots.roots(RootType.V2G)}
         for held in held_roots:
             for bundle in fresh:
@@ -189,3 +255,30 @@ class BundlePool:
             Code.NO_CONTRACT,
             f"the contract of PCID {car.pcid} is signed under no V2G root that the car holds",
         )
+
+    def _fresh(self, ready: Sequence[store.ReadyBundle], which: str) -> Sequence[store.ReadyBundle]:
+        """Return those bundles of one contract that a car would accept now; raises MarketError(NO_CONTRACT)."""
+        now = self._now()
+        if not ready[0].not_before <= now <= ready[0].not_after:
+            raise MarketError(Code.NO_CONTRACT, f"{which} is not valid now")
+        fresh = [bundle for bundle in ready if now <= bundle.cps_not_after]
+        if not fresh:
+            raise MarketError(
+                Code.NO_CONTRACT, f"{which} must be signed again: the CPS certificate has expired"
+            )
+        return fresh
+
+
+def _installation(bundle: store.ReadyBundle, session_id: bytes) -> Installation:
+    """Return a bundle as an answer in a session; the signature does not cover the SessionID."""
+    message = read_message(bundle.document)
+    message.header.session_id = session_id
+    return Installation(
+        response=exi.encode(message, iso2.SCHEMA),
+        emaid=bundle.emaid,
+        v2g_root_fingerprint=bundle.v2g_root_fingerprint,
+    )
+
+
+def _deleted(emaid: str, pcid: str, now: datetime, reason: str) -> Event:
+    return Event(EventType.OEM_CONTRACT_DELETED, now, emaid, pcid, {"reason": reason})

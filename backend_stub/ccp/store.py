@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 
 import sqlalchemy as sa
 
@@ -58,7 +59,7 @@ _ENTRIES = (
     .select_from(_JOINED)
     .order_by(_contracts.c.stored_at, _contracts.c.emaid, _bundles.c.stored_at)
 )
-_READY = (
+_BUNDLES = (
     sa.select(
         _contracts.c.emaid,
         _contracts.c.not_before,
@@ -71,15 +72,16 @@ _READY = (
     .where(
         _contracts.c.pcid == sa.bindparam("pcid"),
         _contracts.c.receiver_key == sa.bindparam("receiver_key"),
-        _contracts.c.is_default,
     )
     .order_by(_bundles.c.stored_at, _bundles.c.v2g_root_fingerprint)
 )
+_READY = _BUNDLES.where(_contracts.c.is_default)
+_ONE = _BUNDLES.where(_contracts.c.emaid == sa.bindparam("emaid"))
 
 
 @dataclass(frozen=True, slots=True)
 class ReadyBundle:
-    """A bundle of a car's default contract."""
+    """A bundle of a car's contract."""
 
     emaid: str
     not_before: datetime
@@ -92,7 +94,18 @@ class ReadyBundle:
 
 def ready(connection: sa.Connection, pcid: str, receiver_key: str) -> Sequence[ReadyBundle]:
     """Return the bundles of a car's default contract that are sealed for ``receiver_key``."""
-    rows = connection.execute(_READY, {"pcid": pcid, "receiver_key": receiver_key})
+    return _bundles_of(connection.execute(_READY, {"pcid": pcid, "receiver_key": receiver_key}))
+
+
+def ready_one(connection: sa.Connection, emaid: str, pcid: str, receiver_key: str) -> Sequence[ReadyBundle]:
+    """Return the bundles of one contract of a car that are sealed for ``receiver_key``."""
+    chosen = {"emaid": emaid, "pcid": pcid, "receiver_key": receiver_key}
+    return _bundles_of(connection.execute(_ONE, chosen))
+
+
+def _bundles_of(
+    rows: "sa.CursorResult[tuple[str, datetime, datetime, str, bytes, datetime]]",
+) -> Sequence[ReadyBundle]:
     return [
         ReadyBundle(
             emaid=row.emaid,
@@ -120,7 +133,17 @@ class NewBundle:
     document: bytes
 
 
-def put(connection: sa.Connection, contract: Contract, bundle: NewBundle, now: datetime) -> Contract:
+class Change(Enum):
+    """What :func:`put` did to the contract."""
+
+    NOTHING = auto()
+    CREATED = auto()
+    UPDATED = auto()
+
+
+def put(
+    connection: sa.Connection, contract: Contract, bundle: NewBundle, now: datetime
+) -> tuple[Contract, Change]:
     """Insert or replace a contract and one bundle of it; return it with its place among the car's contracts."""
     certificate = der(contract.certificate)
     known = connection.execute(
@@ -148,19 +171,25 @@ def put(connection: sa.Connection, contract: Contract, bundle: NewBundle, now: d
     if known is None:
         values["stored_at"] = now
     put_row(connection, _contracts, {"emaid": contract.emaid}, values)
+    key = {"emaid": contract.emaid, "v2g_root_fingerprint": contract.v2g_root_fingerprint}
+    same = connection.execute(
+        sa.select(_bundles.c.document).where(*(_bundles.c[name] == value for name, value in key.items()))
+    ).scalar()
     put_row(
         connection,
         _bundles,
-        {"emaid": contract.emaid, "v2g_root_fingerprint": contract.v2g_root_fingerprint},
+        key,
         {"document": bundle.document, "cps_not_after": bundle.cps_not_after, "stored_at": now},
     )
-    return Contract(
+    change = Change.CREATED if known is None else Change.UPDATED
+    placed = Contract(
         emaid=contract.emaid,
         pcid=contract.pcid,
         certificate=contract.certificate,
         v2g_root_fingerprint=contract.v2g_root_fingerprint,
         is_default=is_default,
     )
+    return placed, Change.NOTHING if same == bundle.document else change
 
 
 def delete(connection: sa.Connection, emaid: str) -> bool:
@@ -175,10 +204,19 @@ def drop_sealed_for_others(
     chosen = [_contracts.c.pcid == pcid]
     if key_fingerprint is not None:
         chosen.append(_contracts.c.receiver_key != key_fingerprint)
-    emaids = connection.execute(sa.select(_contracts.c.emaid).where(*chosen)).scalars().all()
+    ordered = (
+        sa.select(_contracts.c.emaid).where(*chosen).order_by(_contracts.c.stored_at, _contracts.c.emaid)
+    )
+    emaids = connection.execute(ordered).scalars().all()
     if emaids:
         connection.execute(_contracts.delete().where(*chosen))
     return emaids
+
+
+def is_default(connection: sa.Connection, emaid: str) -> bool:
+    """Say whether a contract is its car's default."""
+    query = sa.select(_contracts.c.is_default).where(_contracts.c.emaid == emaid)
+    return bool(connection.execute(query).scalar())
 
 
 def set_default(connection: sa.Connection, pcid: str, emaid: str) -> bool:
