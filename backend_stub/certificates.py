@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from backend_stub.errors import Code, MarketError
+from pki.chain import public_key
 from pki.errors import CertificateError, Rule
 from pki.issuing import Identity
 
@@ -67,3 +68,27 @@ def chain_refusal(error: CertificateError, whose: str) -> MarketError:
     """Return the refusal for a chain that broke a rule; ``whose`` says which chain, in words."""
     code = Code.CHAIN_EXPIRED if error.rule in _OUTSIDE_VALIDITY else Code.CHAIN
     return MarketError(code, f"{whose}: {error}")
+
+
+def check_anchor(certificate: x509.Certificate, now: datetime) -> None:
+    """Raise MarketError (CHAIN, CHAIN_EXPIRED) for a certificate that cannot be a trust anchor.
+
+    Whether it is trusted is a decision, and not made here.
+    """
+    name = certificate.subject.rfc4514_string()
+    try:
+        public_key(certificate)
+    except CertificateError as error:
+        raise MarketError(Code.CHAIN, str(error)) from error
+    try:
+        certificate.verify_directly_issued_by(certificate)
+    except (InvalidSignature, ValueError, TypeError) as error:
+        raise MarketError(Code.CHAIN, f"{name}: not self-signed") from error
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except x509.ExtensionNotFound as error:
+        raise MarketError(Code.CHAIN, f"{name}: not a CA certificate") from error
+    if not constraints.ca:
+        raise MarketError(Code.CHAIN, f"{name}: not a CA certificate")
+    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        raise MarketError(Code.CHAIN_EXPIRED, f"{name}: not valid now")

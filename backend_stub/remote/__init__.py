@@ -1,0 +1,1 @@
+"""Roles in other processes: the same interfaces, called over HTTP."""
