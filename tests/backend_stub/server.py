@@ -30,7 +30,7 @@ class Server:
 
 
 @contextmanager
-def serving(pki: Path, database: Path, *options: str) -> Iterator[Server]:
+def serving(pki: Path, database: str | Path, *options: str) -> Iterator[Server]:
     """Start the market on any free port; it is ended afterwards in any case."""
     arguments = [*COMMAND, "serve", "--pki", str(pki), "--database", str(database), "--port", "0", "--json"]
     process = subprocess.Popen([*arguments, *options], stdout=subprocess.PIPE, text=True)
