@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from backend_stub.certificates import chain_refusal, key_fingerprint, subject_key_id
+import sqlalchemy as sa
+
+from backend_stub.certificates import chain_refusal, der, key_fingerprint, subject_key_id
 from backend_stub.database import Database
 from backend_stub.errors import Code, MarketError
+from backend_stub.events import Event, EventType, record
 from backend_stub.pcp import store
 from backend_stub.pcp.interface import Provisioning, ProvisioningChain, ProvisioningFollower
 from backend_stub.rcp.interface import RootCertificatePool, RootType
@@ -49,7 +52,14 @@ class CertificatePool:
             root_serial=root.serial_number,
             root_key_id=subject_key_id(root),
         )
-        await self._database.write(lambda connection: store.put(connection, entry, now))
+
+        def work(connection: sa.Connection) -> None:
+            before = store.find(connection, pcid)
+            store.put(connection, entry, now)
+            if before is not None and der(before.chain.vehicle) != der(chain.vehicle):
+                record(connection, Event(EventType.PROVISIONING_UPDATED, now, pcid=pcid))
+
+        await self._database.write(work)
         # After the commit, and also when nothing changed: repeating a PUT that was cut off here finishes it.
         for follower in self._followers:
             await follower.provisioning_changed(pcid, entry.key_fingerprint)
@@ -73,4 +83,10 @@ class CertificatePool:
         # Contracts first: cut off here, the call can be repeated.
         for follower in self._followers:
             await follower.provisioning_changed(pcid, None)
-        await self._database.write(lambda connection: store.delete(connection, pcid))
+        now = self._now()
+
+        def work(connection: sa.Connection) -> None:
+            if store.delete(connection, pcid):
+                record(connection, Event(EventType.PROVISIONING_DELETED, now, pcid=pcid))
+
+        await self._database.write(work)
