@@ -1,0 +1,143 @@
+"""The contract pools of connected providers as one."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+import exi
+from backend_stub.ccp.interface import Contract, ContractPool, Installation, SignedBundle
+from backend_stub.errors import Code, MarketError
+from backend_stub.federation import calls
+from backend_stub.federation.broadcast import MISSES, first_success
+from backend_stub.federation.cars import CarCopies
+from backend_stub.federation.peer import Peer
+from pki.chain import parse
+from pki.names import common_name
+from v2g.identifiers import Pcid
+from v2g.messages import iso2
+
+_log = logging.getLogger(__name__)
+
+
+class FederatedContractPool:
+    """Asks the own pool first, without waiting for anybody, and on a miss all peers at once."""
+
+    def __init__(
+        self, local: ContractPool, copies: CarCopies, peers: Sequence[Peer], timeout_s: float
+    ) -> None:
+        self._local = local
+        self._copies = copies
+        self._peers = peers
+        self._timeout_s = timeout_s
+
+    async def answer(self, request: bytes) -> Installation:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`."""
+        try:
+            with calls.at_once():
+                return await self._local.answer(request)
+        except MarketError as error:
+            if calls.only_from_here() or error.code not in {Code.NO_CONTRACT, Code.REVOKED}:
+                raise
+            miss = error
+        if miss.code is Code.REVOKED:
+            # The copy that is held of another provider's car may be out of date.
+            try:
+                await self._copies.look_again(_pcid(request))
+                return await self._local.answer(request)
+            except MarketError as error:
+                if error.code is not Code.NO_CONTRACT:
+                    raise miss from error
+        outcome = await first_success(
+            self._peers, lambda peer: peer.install(request), within_s=calls.budget_s(self._timeout_s)
+        )
+        if outcome.answer is not None:
+            return outcome.answer
+        raise outcome.verdict or MarketError(miss.code, f"{miss.detail}{outcome.remark}")
+
+    async def put(self, bundle: SignedBundle) -> Contract:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`."""
+        return await self._local.put(bundle)
+
+    async def delete(self, emaid: str) -> None:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`; from every pool that has it.
+
+        Raises MarketError(PEER) when a peer could not be asked: the call is then to be repeated.
+        """
+        here = True
+        try:
+            await self._local.delete(emaid)
+        except MarketError as error:
+            if error.code is not Code.NO_CONTRACT or calls.only_from_here():
+                raise
+            here = False
+        if calls.only_from_here():
+            return
+        results = await self._all(lambda peer: peer.delete_contract(emaid))
+        failed = {name: error for name, error in results.items() if error and error.code not in MISSES}
+        if failed:
+            reasons = "; ".join(str(error) for error in failed.values())
+            raise MarketError(
+                Code.PEER, f"contract {emaid} may still be at provider {', '.join(failed)}: {reasons}"
+            )
+        if not here and all(results.values()):
+            raise MarketError(Code.NO_CONTRACT, f"no contract {emaid}")
+
+    async def set_default(self, pcid: str, emaid: str) -> None:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`."""
+        try:
+            await self._local.set_default(pcid, emaid)
+        except MarketError as error:
+            if error.code is not Code.NO_CONTRACT or calls.only_from_here():
+                raise
+            outcome = await first_success(
+                self._peers,
+                lambda peer: peer.set_default(pcid, emaid),
+                within_s=calls.budget_s(self._timeout_s),
+            )
+            if outcome.winner is None:
+                raise outcome.verdict or MarketError(error.code, f"{error.detail}{outcome.remark}") from None
+
+    async def of_car(self, pcid: str) -> Sequence[Contract]:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`."""
+        return await self._local.of_car(pcid) or await self._elsewhere(
+            lambda peer: peer.contracts_of_car(pcid)
+        )
+
+    async def find(self, emaid: str) -> Sequence[Contract]:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`."""
+        return await self._local.find(emaid) or await self._elsewhere(lambda peer: peer.contract(emaid))
+
+    async def _elsewhere(self, ask: Callable[[Peer], Awaitable[Sequence[Contract]]]) -> Sequence[Contract]:
+        if calls.only_from_here() or calls.only_at_once():
+            return []
+        outcome = await first_success(self._peers, ask, within_s=calls.budget_s(self._timeout_s))
+        if outcome.answer is None and outcome.remark:
+            _log.warning("a contract was looked up%s", outcome.remark)
+        return outcome.answer or []
+
+    async def _all(self, ask: Callable[[Peer], Awaitable[None]]) -> dict[str, MarketError | None]:
+        """Ask every peer and wait for all; return each one's refusal, None for a success."""
+        results: dict[str, MarketError | None] = {}
+
+        async def one(peer: Peer) -> None:
+            try:
+                await ask(peer)
+            except MarketError as error:
+                results[peer.name] = error
+            else:
+                results[peer.name] = None
+
+        async with asyncio.TaskGroup() as group:
+            for peer in self._peers:
+                group.create_task(one(peer))
+        return results
+
+
+def _pcid(request: bytes) -> str:
+    """Return the PCID in a request that the own pool has read and verified."""
+    message = exi.decode(request, iso2.SCHEMA)
+    if not isinstance(message, iso2.V2G_Message) or not isinstance(
+        body := message.body.body_element, iso2.CertificateInstallationReq
+    ):
+        raise MarketError(Code.MESSAGE, "not a CertificateInstallationReq")
+    return str(Pcid.parse(common_name(parse(body.oem_provisioning_cert))))
