@@ -5,8 +5,8 @@ comes back.
 """
 
 import exi
-from backend_stub.ccp.reading import read_request
 from backend_stub.errors import Code, MarketError
+from backend_stub.reading import read_request
 from v2g.messages import iso2
 
 PLACEHOLDER_EMAID = "DEXXX000000000"

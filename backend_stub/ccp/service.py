@@ -10,13 +10,13 @@ import sqlalchemy as sa
 import exi
 from backend_stub.ccp import store
 from backend_stub.ccp.interface import Collection, Contract, Installation, SignedBundle
-from backend_stub.ccp.reading import InstallationRequest, read_bundle, read_message, read_request
 from backend_stub.certificates import chain_refusal, der, subject_key_id
 from backend_stub.database import Database
 from backend_stub.errors import Code, MarketError
 from backend_stub.events import Event, EventType, record
 from backend_stub.pcp.interface import Provisioning, ProvisioningPool
 from backend_stub.rcp.interface import RootCertificatePool, RootType
+from backend_stub.reading import InstallationRequest, read_bundle, read_message, read_request
 from pki.chain import validate
 from pki.errors import CertificateError
 from pki.names import fingerprint_sha256, matches_issuer_serial

@@ -1,4 +1,4 @@
-"""What the contract pool reads: requests of cars, and bundles that a CPS has signed."""
+"""What pools, and the car maker over the air, read: requests of cars, and bundles that a CPS has signed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
