@@ -2,35 +2,59 @@
 
 # ruff: noqa: N815 - fields are spelled as on the wire
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Response, status
+from fastapi import APIRouter, Path, Query, Response, status
 from pydantic import Field
 
 import exi
-from backend_stub.ccp.interface import Contract, ContractPool, SignedBundle
+from backend_stub.access import Party, Scope, allow
+from backend_stub.ccp import asking
+from backend_stub.ccp.asking import AlwaysReturnExi, Broadcast, DeadlineHeader
+from backend_stub.ccp.interface import Collection, Contract, ContractPool, SignedBundle
+from backend_stub.ccp.refusing import refusal_message
 from backend_stub.errors import Code, MarketError
+from backend_stub.namespaces import Edition, edition
 from backend_stub.rcp.interface import RootCertificatePool, RootType
-from backend_stub.web.answers import refusals
+from backend_stub.web.answers import ErrorAnswer, FullRefusalError, refusals
 from backend_stub.web.fields import (
+    NO_SESSION,
     Base64Bytes,
     Body,
     CertificateField,
     EmaidField,
     FingerprintField,
-    Iso2Namespace,
+    MessageNamespaceField,
+    NamespaceField,
     PcidField,
+    SessionIdField,
     XmlField,
+    encode,
 )
 from v2g.messages import iso2
 from v2g.messages.iso2 import NAMESPACE
 
-_EmaidPath = Annotated[EmaidField, Path(description="The contract.")]
-_PcidPath = Annotated[PcidField, Path(description="The car's provisioning certificate identifier.")]
-_NamespaceQuery = Annotated[Iso2Namespace, Query(alias="xsdMsgDefNamespace")]
+EmaidPath = Annotated[EmaidField, Path(description="The contract.")]
+PcidPath = Annotated[PcidField, Path(description="The car's provisioning certificate identifier.")]
+NamespaceQuery = Annotated[
+    NamespaceField, Query(alias="xsdMsgDefNamespace", description="Contracts for this edition only.")
+]
+MessageNamespaceQuery = Annotated[
+    MessageNamespaceField, Query(alias="xsdMsgDefNamespace", description="The edition of the message.")
+]
+SessionIdQuery = Annotated[
+    SessionIdField,
+    Query(alias="sessionID", description="Hex; stands in the message's header. Without it: zeros."),
+]
+FingerprintQuery = Annotated[
+    FingerprintField | None,
+    Query(
+        alias="cpsV2GRootCertificateFingerprint",
+        description="SHA-256 of the V2G root that it must be signed under, hex.",
+    ),
+]
 
 
 class InstallationQuestion(Body):
@@ -39,7 +63,7 @@ class InstallationQuestion(Body):
     certificateInstallationReq: Base64Bytes = Field(
         description="EXI of the whole V2G_Message with the car's CertificateInstallationReq and its signature."
     )
-    xsdMsgDefNamespace: Iso2Namespace
+    xsdMsgDefNamespace: MessageNamespaceField
     metadata: Any = Field(default=None, description="Anything; not looked at.")
 
 
@@ -49,10 +73,10 @@ class MessageDefinition(Body):
     certificateInstallationRes: Base64Bytes = Field(
         description="EXI of the whole V2G_Message with the CertificateInstallationRes; its SessionID is the request's."
     )
-    emaid: str
+    emaid: str | None = None
     metaData: str = ""
-    cpsV2GRootCertificateFingerprint: str = Field(
-        description="SHA-256 of the V2G root that the bundle is signed under, hex."
+    cpsV2GRootCertificateFingerprint: str | None = Field(
+        default=None, description="SHA-256 of the V2G root that the bundle is signed under, hex."
     )
 
 
@@ -73,6 +97,29 @@ class InstallationAnswer(Body):
 
     CCPResponse: CcpResponse
 
+    @classmethod
+    def of(cls, message: MessageDefinition) -> "InstallationAnswer":
+        """Wrap the one contract of an answer."""
+        return cls(CCPResponse=CcpResponse(emaidContent=[EmaidContent(messageDef=message)]))
+
+
+class InstallationRefusal(ErrorAnswer):
+    """Why there is no contract; for the car as well, unless ``alwaysReturnEXI`` says no."""
+
+    CCPResponse: CcpResponse | None = None
+
+
+class CollectedContract(Body):
+    """A signed bundle for delivery over the air."""
+
+    certificateInstallationRes: Base64Bytes = Field(
+        description="EXI of the whole V2G_Message with the CertificateInstallationRes."
+    )
+    xsdMsgDefNamespace: str
+    emaid: str
+    pcid: str
+    cpsV2GRootCertificateFingerprint: str
+
 
 class SignedContract(Body):
     """A signed bundle on its way into the pool."""
@@ -82,7 +129,7 @@ class SignedContract(Body):
     )
     emaid: EmaidField
     pcid: PcidField
-    xsdMsgDefNamespace: Iso2Namespace
+    xsdMsgDefNamespace: MessageNamespaceField
     metadata: Any = Field(default=None, description="Anything; not looked at.")
     cpsV2GRootCertificateFingerprint: FingerprintField | None = None
 
@@ -114,45 +161,36 @@ def router(pool: ContractPool, roots: RootCertificatePool) -> APIRouter:
     @routes.post(
         "/signedContractData",
         summary="Get the contract for a car at a charger",
-        responses=refusals(
-            Code.NAMESPACE,
-            Code.EXI,
-            Code.MESSAGE,
-            Code.SIGNATURE,
-            Code.CHAIN,
-            Code.CHAIN_EXPIRED,
-            Code.REVOKED,
-            Code.NO_CONTRACT,
-            Code.DEADLINE,
-        ),
+        responses=refusals(*asking.REFUSALS, model=InstallationRefusal),
+        response_model_exclude_none=True,
     )
     async def answer(
         body: InstallationQuestion,
-        deadline_ms: Annotated[
-            int | None,
-            Header(
-                alias="X-Deadline-Ms",
-                ge=0,
-                le=3_600_000,
-                description="Milliseconds that the caller has left; when they are over, the work is given up.",
-            ),
-        ] = None,
+        party: Annotated[Party, allow(Scope.CCP_ASK)],
+        deadline_ms: DeadlineHeader = None,
+        always_return_exi: AlwaysReturnExi = True,
+        _broadcast: Broadcast = False,
     ) -> InstallationAnswer:
         """Verify the car's signature and certificate chain, and return its default contract.
 
         The bundle is chosen by the V2G roots that the car lists in its request.
         """
         try:
-            async with asyncio.timeout(None if deadline_ms is None else deadline_ms / 1000):
-                found = await pool.answer(body.certificateInstallationReq)
-        except TimeoutError:
-            raise MarketError(Code.DEADLINE, f"not finished within {deadline_ms} ms") from None
-        message = MessageDefinition(
-            certificateInstallationRes=found.response,
-            emaid=found.emaid,
-            cpsV2GRootCertificateFingerprint=found.v2g_root_fingerprint,
+            found = await asking.ask(pool, party, body.certificateInstallationReq, deadline_ms)
+        except MarketError as error:
+            told = refusal_message(body.certificateInstallationReq, error.code) if always_return_exi else None
+            if told is None or error.code is Code.FORBIDDEN:
+                raise
+            # Written by hand: an answer that is no success is not passed through the model.
+            entry = {"messageDef": {"certificateInstallationRes": encode(told)}}
+            raise FullRefusalError(error, {"CCPResponse": {"emaidContent": [entry]}}) from error
+        return InstallationAnswer.of(
+            MessageDefinition(
+                certificateInstallationRes=found.response,
+                emaid=found.emaid,
+                cpsV2GRootCertificateFingerprint=found.v2g_root_fingerprint,
+            )
         )
-        return InstallationAnswer(CCPResponse=CcpResponse(emaidContent=[EmaidContent(messageDef=message)]))
 
     @routes.put(
         "/signedContractData",
@@ -170,8 +208,9 @@ def router(pool: ContractPool, roots: RootCertificatePool) -> APIRouter:
             Code.CONFLICT,
         ),
     )
-    async def put(body: SignedContract) -> Response:
+    async def put(body: SignedContract, party: Annotated[Party, allow(Scope.CCP_WRITE)]) -> Response:
         """Take a bundle whose CPS signature verifies up to a known V2G root. Repeating it changes nothing."""
+        party.check_contract(body.emaid)
         try:
             document = exi.encode(body.signedContractDataXML, iso2.SCHEMA)
         except exi.ExiError as error:
@@ -192,8 +231,9 @@ def router(pool: ContractPool, roots: RootCertificatePool) -> APIRouter:
         response_class=Response,
         responses=refusals(Code.NO_CONTRACT),
     )
-    async def delete(emaid: _EmaidPath) -> Response:
+    async def delete(emaid: EmaidPath, party: Annotated[Party, allow(Scope.CCP_DELETE)]) -> Response:
         """Remove a contract under all roots. If it was the default, the car has none until one is chosen."""
+        party.check_contract(emaid)
         await pool.delete(emaid)
         return Response()
 
@@ -203,45 +243,115 @@ def router(pool: ContractPool, roots: RootCertificatePool) -> APIRouter:
         response_class=Response,
         responses=refusals(Code.NO_CONTRACT),
     )
-    async def set_default(pcid: _PcidPath, emaid: _EmaidPath) -> Response:
+    async def set_default(
+        pcid: PcidPath, emaid: EmaidPath, party: Annotated[Party, allow(Scope.CCP_DEFAULT)]
+    ) -> Response:
         """Make this contract the one that the car is given at a charger."""
+        party.check_vehicle(pcid)
         await pool.set_default(pcid, emaid)
         return Response()
 
     @routes.get(
         "/signedContractData/{pcid}", summary="List a car's contracts", responses=refusals(Code.NAMESPACE)
     )
-    async def of_car(pcid: _PcidPath, _namespace: _NamespaceQuery = NAMESPACE) -> ContractList:
-        """Return the contracts of a car, oldest first; an empty list when there are none."""
-        return await _listed(await pool.of_car(pcid))
+    async def of_car(
+        pcid: PcidPath,
+        party: Annotated[Party, allow(Scope.CCP_READ)],
+        namespace: NamespaceQuery = NAMESPACE,
+    ) -> ContractList:
+        """Return the contracts of a car, oldest first; an empty list when there are none.
+
+        A mobility operator sees its own among them, a car maker those of its own cars.
+        """
+        party.check_vehicle(pcid)
+        found = [contract for contract in await pool.of_car(pcid) if party.owns_contract(contract.emaid)]
+        return await _listed(found, namespace)
 
     @routes.get(
         "/lookupContract/{emaid}",
         summary="Look a contract up",
         responses=refusals(Code.NO_CONTRACT, Code.NAMESPACE),
     )
-    async def lookup(emaid: _EmaidPath, _namespace: _NamespaceQuery = NAMESPACE) -> ContractList:
-        """Return a contract, once for each V2G root it is signed under."""
-        found = await pool.find(emaid)
-        if not found:
-            raise MarketError(Code.NO_CONTRACT, f"no contract {emaid}")
-        return await _listed(found)
+    async def lookup(
+        emaid: EmaidPath,
+        party: Annotated[Party, allow(Scope.CCP_READ)],
+        namespace: NamespaceQuery = NAMESPACE,
+        fingerprint: FingerprintQuery = None,
+    ) -> ContractList:
+        """Return a contract, once for each V2G root it is signed under, or under the given one only."""
+        return await _listed(await looked_up(pool, party, emaid, namespace, fingerprint), namespace)
 
-    async def _listed(contracts: Sequence[Contract]) -> ContractList:
-        names = {
-            root.fingerprint: root.certificate.subject.rfc4514_string()
-            for root in await roots.roots(RootType.V2G)
-        }
-        return ContractList(XMLContracts=[_entry(contract, names) for contract in contracts])
+    @routes.get(
+        "/provideSignedContractData/{emaid}/{pcid}",
+        summary="Collect a contract for delivery over the air",
+        responses=refusals(Code.NO_CONTRACT, Code.NAMESPACE),
+    )
+    async def provide(
+        emaid: EmaidPath,
+        pcid: PcidPath,
+        party: Annotated[Party, allow(Scope.CCP_COLLECT)],
+        session_id: SessionIdQuery = NO_SESSION,
+        namespace: MessageNamespaceQuery = NAMESPACE,
+        fingerprint: FingerprintQuery = None,
+    ) -> CollectedContract:
+        """Return the signed bundle of any contract of a car, default or not, for the car's maker."""
+        party.check_vehicle(pcid)
+        found = await pool.collect(Collection(emaid, pcid, session_id, fingerprint))
+        return CollectedContract(
+            certificateInstallationRes=found.response,
+            xsdMsgDefNamespace=namespace,
+            emaid=found.emaid,
+            pcid=pcid,
+            cpsV2GRootCertificateFingerprint=found.v2g_root_fingerprint,
+        )
+
+    async def _listed(contracts: Sequence[Contract], namespace: str) -> ContractList:
+        names = await v2g_root_names(roots)
+        return ContractList(
+            XMLContracts=[
+                _entry(contract, names, namespace)
+                for contract in contracts
+                if edition(namespace) is Edition.ISO2  # the pool holds no other
+            ]
+        )
 
     return routes
 
 
-def _entry(contract: Contract, root_names: Mapping[str, str]) -> ContractEntry:
+async def looked_up(
+    pool: ContractPool, party: Party, emaid: str, namespace: str, fingerprint: str | None
+) -> Sequence[Contract]:
+    """Return a contract for a party that may see it.
+
+    Raises MarketError: FORBIDDEN for another's contract, NO_CONTRACT when it is not here, or not like this. A
+    car maker sees the contracts of its own cars; that another's exists at all it does not learn.
+    """
+    party.check_contract(emaid)
+    found = [
+        contract
+        for contract in await pool.find(emaid)
+        if party.owns_vehicle(contract.pcid)
+        and fingerprint in {None, contract.v2g_root_fingerprint}
+        and edition(namespace) is Edition.ISO2
+    ]
+    if not found:
+        raise MarketError(Code.NO_CONTRACT, f"no contract {emaid}")
+    return found
+
+
+async def v2g_root_names(roots: RootCertificatePool) -> Mapping[str, str]:
+    """Return the distinguished names of the V2G roots by fingerprint."""
+    return {
+        root.fingerprint: root.certificate.subject.rfc4514_string()
+        for root in await roots.roots(RootType.V2G)
+    }
+
+
+def _entry(contract: Contract, root_names: Mapping[str, str], namespace: str) -> ContractEntry:
     return ContractEntry(
         pcid=contract.pcid,
         emaid=contract.emaid,
-        xsdMsgDefNamespace=NAMESPACE,
+        xsdMsgDefNamespace=namespace,
         contractCertificate=contract.certificate,
         defaultContract=contract.is_default,
         certValidFrom=contract.certificate.not_valid_before_utc,

@@ -3,11 +3,13 @@
 # ruff: noqa: N815 - fields are spelled as on the wire
 
 from datetime import datetime
+from typing import Annotated
 
 from cryptography.x509.oid import NameOID
 from fastapi import APIRouter, status
 from pydantic import Field
 
+from backend_stub.access import Party, Scope, allow
 from backend_stub.cps.interface import ContractData, ProvisioningService, Signer, SignOrder
 from backend_stub.errors import Code
 from backend_stub.web.answers import refusals
@@ -16,7 +18,7 @@ from backend_stub.web.fields import (
     Body,
     CertificateField,
     FingerprintField,
-    Iso2Namespace,
+    MessageNamespaceField,
     PcidField,
     XmlField,
 )
@@ -41,7 +43,7 @@ class SignRequest(Body):
     pcid: PcidField | None = Field(
         default=None, description="The car: given, the bundle is stored in the CCP as well."
     )
-    xsdMsgDefNamespace: Iso2Namespace
+    xsdMsgDefNamespace: MessageNamespaceField
     cpsV2GRootCertificateFingerprint: FingerprintField | None = Field(
         default=None,
         description="Sign under this V2G root; without it, under one that the car is known to hold.",

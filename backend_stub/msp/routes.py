@@ -3,9 +3,11 @@
 # ruff: noqa: N815 - fields are spelled as on the wire
 
 from datetime import datetime
+from typing import Annotated
 
 from fastapi import APIRouter, status
 
+from backend_stub.access import Party, Scope, allow
 from backend_stub.errors import Code
 from backend_stub.msp.interface import DriverContract, MobilityServiceProvider
 from backend_stub.web.answers import refusals
@@ -53,7 +55,7 @@ def router(desk: MobilityServiceProvider) -> APIRouter:
             Code.UNKNOWN_PCID, Code.NO_SIGNER, Code.CONFLICT, Code.CHAIN, Code.CHAIN_EXPIRED, Code.SIGNATURE
         ),
     )
-    async def onboard(body: OnboardRequest) -> ContractBody:
+    async def onboard(body: OnboardRequest, _party: Annotated[Party, allow(Scope.MSP)]) -> ContractBody:
         """Make eMAID, key and certificate, seal the key for the car, have the CPS sign, and store in the CCP.
 
         The answer comes after everything is stored durably.

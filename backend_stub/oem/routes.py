@@ -9,6 +9,7 @@ from cryptography import x509
 from fastapi import APIRouter, status
 from pydantic import Field, PlainValidator, WithJsonSchema
 
+from backend_stub.access import Party, Scope, allow
 from backend_stub.certificates import UNREADABLE
 from backend_stub.errors import Code
 from backend_stub.oem.interface import BuiltVehicle, CarMaker
@@ -80,7 +81,7 @@ def router(maker: CarMaker) -> APIRouter:
         status_code=status.HTTP_201_CREATED,
         responses=refusals(Code.CHAIN, Code.CHAIN_EXPIRED, Code.CONFLICT),
     )
-    async def build(body: BuildRequest) -> BuildAnswer:
+    async def build(body: BuildRequest, _party: Annotated[Party, allow(Scope.OEM)]) -> BuildAnswer:
         """Give a car its PCID and provisioning certificate, and register it in the PCP.
 
         The car's private key stays where it was made; the request proves that it exists. Asking again with

@@ -4,14 +4,19 @@
 
 from typing import Annotated
 
+from cryptography import x509
 from fastapi import APIRouter, Path, Response
 from pydantic import Field, StringConstraints
 
+from backend_stub.access import Party, Role, Scope, allow
+from backend_stub.ccp.asking import Broadcast
+from backend_stub.certificates import chain_refusal
 from backend_stub.errors import Code
 from backend_stub.pcp.interface import Provisioning, ProvisioningChain, ProvisioningPool
 from backend_stub.web.answers import refusals
-from backend_stub.web.fields import Body, CertificateField, Iso2Namespace, PcidField
-from pki.names import fingerprint_sha256
+from backend_stub.web.fields import Body, CertificateField, MessageNamespaceField, PcidField
+from pki.errors import CertificateError
+from pki.names import common_name, fingerprint_sha256
 from v2g.messages.iso2 import NAMESPACE
 
 _KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){1,63}$")]
@@ -25,7 +30,7 @@ class ProvisioningCertificate(Body):
     vehicleCertificate: CertificateField
     subCA2Certificate: CertificateField | None = None
     subCA1Certificate: CertificateField
-    xsdMsgDefNamespace: Iso2Namespace = NAMESPACE
+    xsdMsgDefNamespace: MessageNamespaceField = NAMESPACE
     v2gRootAuthorityKeyIdentifiers: list[_KeyId] = Field(
         default=[],
         max_length=20,
@@ -55,10 +60,11 @@ class ProvisioningCertificateData(ProvisioningCertificate):
     fingerprint: str = Field(description="SHA-256 of the car's certificate, hex.")
 
     @classmethod
-    def of(cls, entry: Provisioning) -> "ProvisioningCertificateData":
+    def of(cls, entry: Provisioning, namespace: str = NAMESPACE) -> "ProvisioningCertificateData":
         """Describe an entry of the pool."""
         chain = entry.chain
         return cls(
+            xsdMsgDefNamespace=namespace,
             vehicleCertificate=chain.vehicle,
             subCA2Certificate=chain.sub_ca2,
             subCA1Certificate=chain.sub_ca1,
@@ -77,6 +83,16 @@ class ProvisioningAnswer(Body):
     OEMMessage: ProvisioningCertificateData
 
 
+def check_uploader(party: Party, certificate: x509.Certificate) -> None:
+    """Raise MarketError(FORBIDDEN) when a car maker brings another's certificate; the name decides whose it is."""
+    if party.role is Role.OEM:
+        try:
+            name = common_name(certificate).upper()
+        except CertificateError as error:
+            raise chain_refusal(error, "provisioning certificate") from error
+        party.check_vehicle(name)
+
+
 def _colons(data: bytes) -> str:
     return data.hex(":")
 
@@ -90,13 +106,16 @@ def router(pool: ProvisioningPool) -> APIRouter:
         summary="Publish a car's provisioning certificate",
         responses=refusals(Code.CHAIN, Code.CHAIN_EXPIRED, Code.NAMESPACE),
     )
-    async def put(body: ProvisioningCertificate) -> ProvisioningCertificateData:
+    async def put(
+        body: ProvisioningCertificate, party: Annotated[Party, allow(Scope.PCP_WRITE)]
+    ) -> ProvisioningCertificateData:
         """Register the certificate under the PCID in its subject. The chain must end at an OEM root.
 
         Sending the same again changes nothing. A certificate with another key replaces the old one and
         deletes the contracts that were sealed for it.
         """
-        return ProvisioningCertificateData.of(await pool.put(body.chain()))
+        check_uploader(party, body.vehicleCertificate)
+        return ProvisioningCertificateData.of(await pool.put(body.chain()), body.xsdMsgDefNamespace)
 
     @routes.get(
         "/lookupVehicle/{pcid}",
@@ -105,16 +124,20 @@ def router(pool: ProvisioningPool) -> APIRouter:
         responses=refusals(Code.UNKNOWN_PCID),
         response_description="The car is known; no content.",
     )
-    async def lookup(pcid: PcidPath) -> Response:
+    async def lookup(pcid: PcidPath, party: Annotated[Party, allow(Scope.PCP_READ)]) -> Response:
         """Say whether a provisioning certificate is registered for this PCID."""
+        party.check_vehicle(pcid)
         await pool.get(pcid)
         return Response()
 
     @routes.get(
         "/{pcid}", summary="Get a car's provisioning certificate", responses=refusals(Code.UNKNOWN_PCID)
     )
-    async def get(pcid: PcidPath) -> ProvisioningAnswer:
+    async def get(
+        pcid: PcidPath, party: Annotated[Party, allow(Scope.PCP_READ)], _broadcast: Broadcast = False
+    ) -> ProvisioningAnswer:
         """Return the registered chain, for a mobility operator that wants to make a contract for the car."""
+        party.check_vehicle(pcid)
         return ProvisioningAnswer(OEMMessage=ProvisioningCertificateData.of(await pool.get(pcid)))
 
     @routes.delete(
@@ -123,8 +146,9 @@ def router(pool: ProvisioningPool) -> APIRouter:
         response_class=Response,
         responses=refusals(Code.UNKNOWN_PCID),
     )
-    async def delete(pcid: PcidPath) -> Response:
+    async def delete(pcid: PcidPath, party: Annotated[Party, allow(Scope.PCP_WRITE)]) -> Response:
         """Remove the certificate and every contract that was made for the car."""
+        party.check_vehicle(pcid)
         await pool.delete(pcid)
         return Response()
 

@@ -41,16 +41,19 @@ _ANY_CALL = (Code.REQUEST, Code.TOO_LARGE, Code.SLOW, Code.STORE, Code.TOO_MANY)
 _PROTECTED_CALL = (Code.UNAUTHENTICATED, Code.FORBIDDEN)
 
 
-def refusals(*codes: Code, public: bool = False) -> dict[int | str, dict[str, Any]]:
+def refusals(
+    *codes: Code, public: bool = False, model: type[ErrorAnswer] = ErrorAnswer
+) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI ``responses`` for a call that refuses with these codes.
 
-    Those that any call may give are added; ``public`` says that the call needs no access token.
+    Those that any call may give are added; ``public`` says that the call needs no access token, ``model``
+    describes refusals that carry more than the reason.
     """
     texts: dict[int, list[str]] = {}
     for code in (*codes, *_ANY_CALL, *(() if public else _PROTECTED_CALL)):
         texts.setdefault(int(code.status), []).append(f"`[{code}]` {code.meaning}")
     described: dict[int | str, dict[str, Any]] = {
-        status: {"model": ErrorAnswer, "description": "; ".join(dict.fromkeys(lines))}
+        status: {"model": model, "description": "; ".join(dict.fromkeys(lines))}
         for status, lines in sorted(texts.items())
     }
     # Also keeps FastAPI from describing a 422 of its own that is never sent.
@@ -61,21 +64,33 @@ def refusals(*codes: Code, public: bool = False) -> dict[int | str, dict[str, An
     return described
 
 
+class FullRefusalError(MarketError):
+    """A refusal whose answer carries more than the reason; ``extra`` are further members of its body."""
+
+    def __init__(self, error: MarketError, extra: Mapping[str, Any]) -> None:
+        super().__init__(error.code, error.detail, error.headers)
+        self.extra = extra
+
+
 def error_response(
-    status: int, messages: Iterable[str], headers: Mapping[str, str] | None = None
+    status: int,
+    messages: Iterable[str],
+    headers: Mapping[str, str] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
     """Return an error answer. Lone surrogates, which JSON admits and UTF-8 does not, are written out."""
     texts = [
         message[:_MAX_MESSAGE_LENGTH].encode("utf-8", "backslashreplace").decode("utf-8")
         for message in list(messages)[:_MAX_MESSAGES]
     ]
-    body = {"errorMessages": texts, "traceId": TRACE_ID.get()}
+    body = {"errorMessages": texts, "traceId": TRACE_ID.get(), **(extra or {})}
     return JSONResponse(body, status_code=status, headers=dict(headers) if headers else None)
 
 
 def refuse(error: MarketError) -> JSONResponse:
     """Return the answer for a refusal."""
-    return error_response(int(error.code.status), [str(error)], error.headers)
+    extra = error.extra if isinstance(error, FullRefusalError) else None
+    return error_response(int(error.code.status), [str(error)], error.headers, extra)
 
 
 def install_error_handlers(app: FastAPI) -> None:

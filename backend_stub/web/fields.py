@@ -2,12 +2,14 @@
 
 import base64
 import binascii
+import re
 from typing import Annotated, Any
 
 from cryptography import x509
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     PlainSerializer,
     PlainValidator,
@@ -17,7 +19,7 @@ from pydantic import (
 
 import exi
 from backend_stub.certificates import der
-from backend_stub.errors import Code, MarketError
+from backend_stub.namespaces import SPELLINGS, edition, served_edition
 from pki.chain import parse
 from pki.errors import CertificateError
 from v2g.identifiers import Emaid, IdentifierError, Pcid
@@ -80,10 +82,13 @@ def _emaid(value: str) -> str:
         raise ValueError(error.reason) from None
 
 
-def _iso2_namespace(value: str) -> str:
-    if value != NAMESPACE:
-        # Not a ValueError: this refusal has a code of its own.
-        raise MarketError(Code.NAMESPACE, f"this market serves {NAMESPACE} only")
+def _namespace(value: str) -> str:
+    edition(value)  # not a ValueError: this refusal has a code of its own
+    return value
+
+
+def _message_namespace(value: str) -> str:
+    served_edition(value)
     return value
 
 
@@ -141,10 +146,30 @@ EmaidField = Annotated[
 ]
 """An eMAID; handlers see the 15-character normal form."""
 
-Iso2Namespace = Annotated[
-    str, AfterValidator(_iso2_namespace), WithJsonSchema({"type": "string", "const": NAMESPACE})
+NAMESPACE_SCHEMA = {"type": "string", "enum": list(SPELLINGS), "default": NAMESPACE}
+
+NamespaceField = Annotated[str, AfterValidator(_namespace), WithJsonSchema(NAMESPACE_SCHEMA)]
+"""``xsdMsgDefNamespace`` where it only selects; any spelling of any edition, see :mod:`backend_stub.namespaces`."""
+
+MessageNamespaceField = Annotated[str, AfterValidator(_message_namespace), WithJsonSchema(NAMESPACE_SCHEMA)]
+"""``xsdMsgDefNamespace`` that says what messages are in; the edition must be served here."""
+
+NO_SESSION = bytes(8)
+_SESSION_ID_PATTERN = r"^([0-9a-fA-F]{2}){1,8}$"
+
+
+def _session_id(value: Any) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str) or re.fullmatch(_SESSION_ID_PATTERN, value) is None:
+        raise ValueError("should be 1 to 8 bytes in hex")
+    return bytes.fromhex(value)
+
+
+SessionIdField = Annotated[
+    bytes, BeforeValidator(_session_id), WithJsonSchema({"type": "string", "pattern": _SESSION_ID_PATTERN})
 ]
-"""``xsdMsgDefNamespace``; any other namespace is refused with a code of its own."""
+"""A SessionID in hex."""
 
 FingerprintField = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True)]
 """SHA-256 of a certificate in hex; handlers see lower case."""

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from backend_stub.access import Party, Scope, allow
 from backend_stub.market import Market
 from backend_stub.web.answers import refusals
 from backend_stub.web.fields import Body
@@ -71,6 +72,7 @@ def router(market: Market) -> APIRouter:
 
     @routes.get("/overview", summary="Show the market", responses=refusals())
     async def overview(
+        _party: Annotated[Party, allow(Scope.MARKET)],
         limit: Annotated[
             int, Query(ge=1, le=_MAX_LIMIT, description="Vehicles and contracts to list, newest first.")
         ] = _DEFAULT_LIMIT,
