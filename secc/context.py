@@ -1,35 +1,75 @@
 """What one session knows, as far as every protocol has it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from cryptography import x509
+
+from pki.keys import VerifyingKey
 from secc.charger import Charger
 from secc.errors import ContactorError
-from secc.station import Outlet
+from secc.station import AcOutlet, DcOutlet, Kind, Outlet
+from secc.waiting import Waits
 from v2g.trace import Tracer
+
+_SESSION_ID_BYTES = 8
+_CHALLENGE_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """The contract that a session is identified by; its chain has been validated."""
+
+    emaid: str
+    certificate: x509.Certificate
+    key: VerifyingKey
 
 
 @dataclass(slots=True, kw_only=True)
 class Context:
     """The memory of one session; handlers read and change it. Protocols derive their own.
 
-    ``secure`` is True over TLS. ``session_id`` is empty until the session is set up, ``evcc_id`` is the
-    car's. ``finished`` says how an orderly session ended; it is empty for all others.
+    ``secure``           True over TLS
+    ``session_id``       empty until the session is set up
+    ``evcc_id``          the car's
+    ``contract``         the one that it is identified by, once its chain is found good
+    ``challenge``        what the car has to sign to prove that it owns the contract
+    ``authorized``       True once the car may charge
+    ``waits``            what the car repeats its request for
+    ``charging_rounds``  rounds of the charge loop answered
+    ``finished``         how an orderly session ended; empty for all others
     """
 
     charger: Charger
     tracer: Tracer
     secure: bool
     session_id: bytes = b""
-    evcc_id: bytes = b""
+    evcc_id: str = ""
+    contract: Contract | None = None
+    challenge: bytes = b""
+    authorized: bool = False
+    waits: Waits = field(default_factory=Waits)
+    charging_rounds: int = 0
     outlet: Outlet | None = None
     finished: str = ""
     _start_wh: float = 0.0
     _drawn_wh: float = 0.0
 
-    def take_outlet(self) -> Outlet | None:
-        """Take a free outlet of the station for this session, once; None when there is none."""
+    def begin_session(self, session_id: bytes = b"") -> None:
+        """Give the session its id, a new random one unless it goes on under an old one."""
+        self.session_id = session_id
+        while not any(self.session_id):  # zero means "no session" on the wire
+            self.session_id = self.charger.entropy.bytes(_SESSION_ID_BYTES)
+        self.tracer = self.tracer.bind(session=self.session_id.hex())
+
+    def new_challenge(self) -> bytes:
+        """Make a challenge for this session, and return it."""
+        self.challenge = self.charger.entropy.bytes(_CHALLENGE_BYTES)
+        return self.challenge
+
+    def take_outlet(self, kind: Kind | None = None) -> Outlet | None:
+        """Take a free outlet of a kind for this session, once; None when there is none."""
         if self.outlet is None:
-            self.outlet = self.charger.station.take()
+            self.outlet = self.charger.station.take(kind)
             if self.outlet is not None:
                 self._start_wh = self.outlet.meter.reading_wh
         return self.outlet
@@ -39,6 +79,20 @@ class Context:
         """The outlet of this session; only to be asked for once the session is set up."""
         if self.outlet is None:
             raise RuntimeError("the session has no outlet yet")
+        return self.outlet
+
+    @property
+    def ac(self) -> AcOutlet:
+        """The outlet of a session that charges with AC."""
+        if not isinstance(self.outlet, AcOutlet):
+            raise RuntimeError("the session has no AC outlet")  # noqa: TRY004 - the table's mistake, not a type's
+        return self.outlet
+
+    @property
+    def dc(self) -> DcOutlet:
+        """The outlet of a session that charges with DC."""
+        if not isinstance(self.outlet, DcOutlet):
+            raise RuntimeError("the session has no DC outlet")  # noqa: TRY004 - the table's mistake, not a type's
         return self.outlet
 
     @property

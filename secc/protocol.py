@@ -12,6 +12,7 @@ from typing import Any
 
 from exi.schema import XsdType
 from secc.context import Context
+from secc.station import Kind
 from secc.table import Table
 from v2g.protocols import Edition
 from v2g.timing import Timing
@@ -28,7 +29,7 @@ class Protocol:
     ``responses``                              which response belongs to which request
     ``refuse``                                 makes the response for a request class that is not OK, with
                                                placeholders; raises KeyError for what is no request
-    ``outlet``                                 the kind of outlet it charges with; empty: either
+    ``outlet``                                 the kind of outlet it charges with; None: either
     ``sequence_error``, ``unknown_session``    the codes that the engine itself gives
     """
 
@@ -38,7 +39,7 @@ class Protocol:
     context: Callable[..., Context]
     responses: Mapping[type[XsdType], type[XsdType]]
     refuse: Callable[[type[XsdType], str, Any], XsdType]
-    outlet: str = ""
+    outlet: Kind | None = None
     sequence_error: str = "FAILED_SequenceError"
     unknown_session: str = "FAILED_UnknownSession"
 

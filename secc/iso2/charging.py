@@ -26,11 +26,11 @@ def charge_parameters(
     if not isinstance(limits, iso2.AC_EVChargeParameter):
         reason = f"{type(limits).__name__} does not go with {mode}"
         return Refusal(ResponseCode.FAILED_WrongChargeParameter, reason)
-    fault = _fault(limits, context.plug.rating.max_current_a)
+    fault = _fault(limits, context.ac.rating.max_current_a)
     if fault:
         return Refusal(ResponseCode.FAILED_WrongChargeParameter, fault)
 
-    rating = context.plug.rating
+    rating = context.ac.rating
     context.ev_phases = _PHASES[mode]
     context.ev_max_current_a = values.number(limits.ev_max_current)
     p_max = values.quantity(rating.power_w(rating.max_current_a, context.ev_phases), UnitSymbol.W)
@@ -92,7 +92,7 @@ def power_delivery(request: Request[iso2.PowerDeliveryReq], context: Context) ->
     context.profile = profile
     context.charging_since = request.arrived_at
     try:
-        context.plug.energize(_power_w(context, request.arrived_at))
+        context.ac.energize(_power_w(context, request.arrived_at))
     except ContactorError as error:
         return Refusal(ResponseCode.FAILED_ContactorError, str(error))
     return _power_delivery_reply(context, State.CHARGING_STATUS)
@@ -130,7 +130,7 @@ def _profile(profile: iso2.ChargingProfile | None) -> tuple[tuple[float, float],
 
 def _power_w(context: Context, now: float) -> float:
     """Return what the car draws: all that outlet, car and its own charging profile allow."""
-    power_w = context.plug.rating.power_w(context.ev_max_current_a, context.ev_phases)
+    power_w = context.ac.rating.power_w(context.ev_max_current_a, context.ev_phases)
     elapsed_s = now - context.charging_since
     current = [limit_w for start_s, limit_w in context.profile if start_s <= elapsed_s]
     return min([power_w, *current[-1:]])
@@ -138,7 +138,7 @@ def _power_w(context: Context, now: float) -> float:
 
 def charging_status(request: Request[iso2.ChargingStatusReq], context: Context) -> Reply | Refusal:
     """Tell meter and status; every so many rounds ask a Plug & Charge car for a receipt [V2G2-691]."""
-    outlet = context.plug
+    outlet = context.ac
     outlet.meter.flow(_power_w(context, request.arrived_at))
     context.charging_rounds += 1
     every = context.charger.config.station.receipt_every

@@ -2,47 +2,26 @@
 
 from dataclasses import dataclass, field
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from secc.context import Context
 from v2g.messages import iso2
-
-
-@dataclass(frozen=True, slots=True)
-class Contract:
-    """The contract that a session is identified by; its chain has been validated."""
-
-    emaid: str
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePublicKey
 
 
 @dataclass(slots=True, kw_only=True)
 class Iso2Context(Context):
     """The memory of an ISO 15118-2 session.
 
-    ``contract``, ``challenge``  since PaymentDetails
-    ``waiting_since``            monotonic time of the first AuthorizationReq that was answered Ongoing
-    ``waiting_rounds``           how many were
-    ``p_max_w``                  power limit of each schedule tuple offered, by its id
-    ``ev_max_current_a``         the car's limit
-    ``ev_phases``                phases of the energy transfer mode it chose
-    ``schedule_id``              the tuple it chose
-    ``profile``                  its charging profile: (start in seconds since ``charging_since``, watts)
-    ``charging_rounds``          ChargingStatusReq answered
-    ``meter_info``               the last one sent, which a receipt has to repeat
+    ``p_max_w``           power limit of each schedule tuple offered, by its id
+    ``ev_max_current_a``  the car's limit
+    ``ev_phases``         phases of the energy transfer mode it chose
+    ``schedule_id``       the tuple it chose
+    ``profile``           its charging profile: (start in seconds since ``charging_since``, watts)
+    ``meter_info``        the last one sent, which a receipt has to repeat
     """
 
-    contract: Contract | None = None
-    challenge: bytes = b""
-    waiting_since: float | None = None
-    waiting_rounds: int = 0
     p_max_w: dict[int, float] = field(default_factory=dict)
     ev_max_current_a: float = 0.0
     ev_phases: int = 0
     schedule_id: int = 1
     profile: tuple[tuple[float, float], ...] = ()
     charging_since: float = 0.0
-    charging_rounds: int = 0
     meter_info: iso2.MeterInfo | None = None

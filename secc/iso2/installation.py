@@ -7,18 +7,17 @@ passes it on as it came. The answer is forwarded byte for byte, unless it cannot
 import functools
 import logging
 from collections.abc import Mapping
-from datetime import datetime
 from types import MappingProxyType
 
-from cryptography import x509
-
 from pki import chain
-from pki.errors import CertificateError, Rule
+from pki.errors import CertificateError
 from secc.errors import BundleError, BundleFailure
+from secc.identification import check_signature, check_validity
 from secc.iso2 import bundle
 from secc.iso2.context import Iso2Context as Context
-from secc.iso2.identification import check_signature, reject
+from secc.iso2.identification import reject
 from secc.iso2.states import State
+from secc.sources import Bundles, Wanted
 from secc.table import Errand, Refusal, Reply, Request
 from v2g.errors import SignatureError
 from v2g.messages import iso2
@@ -33,9 +32,11 @@ CODES: Mapping[BundleFailure, ResponseCode] = MappingProxyType(
         BundleFailure.REFUSED: ResponseCode.FAILED,
         BundleFailure.GARBLED: ResponseCode.FAILED,
         BundleFailure.NOT_FOUND: ResponseCode.FAILED_NoCertificateAvailable,
+        BundleFailure.UNKNOWN_PROVIDER: ResponseCode.FAILED_NoCertificateAvailable,
         BundleFailure.SIGNATURE: ResponseCode.FAILED_SignatureError,
         BundleFailure.CHAIN: ResponseCode.FAILED_CertChainError,
         BundleFailure.CHAIN_EXPIRED: ResponseCode.FAILED_CertificateExpired,
+        BundleFailure.CHAIN_NOT_YET_VALID: ResponseCode.FAILED_CertificateExpired,
         BundleFailure.REVOKED: ResponseCode.FAILED_CertificateRevoked,
     }
 )
@@ -44,7 +45,7 @@ CODES: Mapping[BundleFailure, ResponseCode] = MappingProxyType(
 
 def certificate_installation(
     request: Request[iso2.CertificateInstallationReq], context: Context
-) -> Errand | Refusal:
+) -> Errand[Bundles] | Refusal:
     """Check the request with the certificate in it, and fetch the bundle within the performance time.
 
     The chain above the car's certificate does not travel with the request; the backend has it, and judges
@@ -57,36 +58,31 @@ def certificate_installation(
     try:
         car = chain.parse(request.body.oem_provisioning_cert)
         key = chain.public_key(car)
-        check_signature(request, "CertificateInstallationReq", request.body.id, key, context)
+        element = (request.body.id, "CertificateInstallationReq", request.body)
+        check_signature(request.signature, element, key, iso2.SCHEMA, context)
         check_validity(car, charger.clock.now())
     except CertificateError as error:
         return reject(error, context)
     except SignatureError as error:
         return Refusal(ResponseCode.FAILED_SignatureError, str(error))
     return Errand(
-        run=functools.partial(source.fetch, request.exi, iso2.NAMESPACE, context.tracer),
+        run=functools.partial(source.fetch, Wanted(request.exi, iso2.NAMESPACE), context.tracer),
         then=functools.partial(_deliver, context),
         reserve_s=charger.config.backend.reserve_s,
     )
 
 
-def check_validity(certificate: x509.Certificate, now: datetime) -> None:
-    """Raise CertificateError when a certificate is not valid at ``now``."""
-    subject = certificate.subject.rfc4514_string()
-    if now > certificate.not_valid_after_utc:
-        end = certificate.not_valid_after_utc.isoformat()
-        raise CertificateError(Rule.EXPIRED, subject, f"valid until {end}")
-    if now < certificate.not_valid_before_utc:
-        start = certificate.not_valid_before_utc.isoformat()
-        raise CertificateError(Rule.NOT_YET_VALID, subject, f"valid from {start}")
+def _deliver(context: Context, outcome: Bundles | BundleError | None) -> Reply | Refusal:
+    """Turn what the errand brought into the answer for the car.
 
-
-def _deliver(context: Context, outcome: bytes | BundleError) -> Reply | Refusal:
-    """Turn what the errand brought into the answer for the car."""
+    -2 has room for one contract; the market sends the default one first.
+    """
+    if outcome is None:
+        raise RuntimeError("an errand without patience always brings something")
     try:
         if isinstance(outcome, BundleError):
             raise outcome
-        received = bundle.read(outcome)
+        received = bundle.read(outcome[0])
         if not received.positive:
             code = received.response.response_code
             return Refusal(code, f"the backend answered {code}")

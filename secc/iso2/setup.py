@@ -3,6 +3,7 @@
 from secc.iso2 import values
 from secc.iso2.context import Iso2Context as Context
 from secc.iso2.states import State
+from secc.station import Kind
 from secc.table import Refusal, Reply, Request
 from v2g.messages import iso2
 from v2g.messages.iso2 import PaymentOption, ResponseCode
@@ -11,8 +12,6 @@ CHARGE_SERVICE_ID = 1
 CERTIFICATE_SERVICE_ID = 2
 INSTALLATION_SET_ID = 1
 """Parameter set 2, Update, comes with CertificateUpdate."""
-
-_SESSION_ID_BYTES = 8
 
 
 def session_setup(request: Request[iso2.SessionSetupReq], context: Context) -> Reply | Refusal:
@@ -23,13 +22,11 @@ def session_setup(request: Request[iso2.SessionSetupReq], context: Context) -> R
     """
     if context.charger.stopping:
         return Refusal(ResponseCode.FAILED, "the charger is shutting down")
-    outlet = context.take_outlet()
+    outlet = context.take_outlet(Kind.AC)
     if outlet is None:
         return Refusal(ResponseCode.FAILED, "every outlet is taken")
-    context.evcc_id = request.body.evcc_id
-    while not any(context.session_id):  # zero means "no session" on the wire
-        context.session_id = context.charger.entropy.bytes(_SESSION_ID_BYTES)
-    context.tracer = context.tracer.bind(session=context.session_id.hex())
+    context.evcc_id = request.body.evcc_id.hex()
+    context.begin_session()
     return Reply(
         iso2.SessionSetupRes(
             response_code=ResponseCode.OK_NewSessionEstablished,
@@ -53,7 +50,7 @@ def payment_options(context: Context) -> list[PaymentOption]:
 def energy_modes(context: Context) -> list[iso2.EnergyTransferMode]:
     """Return the energy transfer modes of the outlet, the strongest first."""
     modes = [iso2.EnergyTransferMode.AC_single_phase_core]
-    if context.plug.rating.phases == 3:
+    if context.ac.rating.phases == 3:
         modes.insert(0, iso2.EnergyTransferMode.AC_three_phase_core)
     return modes
 

@@ -18,12 +18,22 @@ import httpx
 import msgspec
 
 from secc.errors import BundleError, BundleFailure
+from secc.sources import Bundles, Wanted
+from v2g.messages import iso20
 from v2g.net.clock import Clock
 from v2g.timing import Deadline
 from v2g.trace import Tracer
 
 PATH = "/v1/ccp/signedContractData"
-MAX_RESPONSE_BYTES = 65_536
+MAX_RESPONSE_BYTES = 131_072
+"""Room for eight contracts of ISO 15118-20."""
+
+ISO20_NAMESPACES = (
+    "urn:iso:15118:20:2022:MsgDef",
+    "urn:iso:15118:20:2020:MsgDef",
+    iso20.COMMON_MESSAGES.namespace,
+)
+"""How markets spell the message set of ISO 15118-20: OPCP, OPNC, OCPP."""
 
 _CONNECTIONS = httpx.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=60.0)
 
@@ -34,8 +44,10 @@ _BY_CODE: Mapping[str, BundleFailure] = MappingProxyType(
         "SIGNATURE": BundleFailure.SIGNATURE,
         "CHAIN": BundleFailure.CHAIN,
         "CHAIN_EXPIRED": BundleFailure.CHAIN_EXPIRED,
+        "CHAIN_NOT_YET_VALID": BundleFailure.CHAIN_NOT_YET_VALID,
         "REVOKED": BundleFailure.REVOKED,
         "NO_CONTRACT": BundleFailure.NOT_FOUND,
+        "UNKNOWN_PROVIDER": BundleFailure.UNKNOWN_PROVIDER,
         "DEADLINE": BundleFailure.LATE,
     }
 )
@@ -67,7 +79,7 @@ class OpcpSource:
     ``base_url`` is the backend's address without path, ``ca_file`` the roots for an https one (None: those
     of the system). ``transport`` replaces the network in tests. No proxy is taken from the environment:
     what stands between charger and backend is a matter of configuration. Answers over ``max_bytes`` and
-    redirects are refused.
+    redirects are refused. ``iso20_namespace`` is the spelling that this market expects for ISO 15118-20.
     """
 
     def __init__(
@@ -77,12 +89,14 @@ class OpcpSource:
         clock: Clock,
         ca_file: str | None = None,
         max_bytes: int = MAX_RESPONSE_BYTES,
+        iso20_namespace: str = ISO20_NAMESPACES[0],
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/") + "/"
         self._url = base_url.rstrip("/") + PATH
         self._clock = clock
         self._max_bytes = max_bytes
+        self._spelling = {iso20.COMMON_MESSAGES.namespace: iso20_namespace}
         self._client = httpx.AsyncClient(
             verify=_trust(base_url, ca_file),
             transport=transport,
@@ -92,15 +106,15 @@ class OpcpSource:
             trust_env=False,
         )
 
-    async def fetch(self, request_exi: bytes, namespace: str, tracer: Tracer, deadline: Deadline) -> bytes:
-        """Ask the backend for the bundle; see :class:`secc.sources.BundleSource`."""
+    async def fetch(self, wanted: Wanted, tracer: Tracer, deadline: Deadline) -> Bundles:
+        """Ask the backend for bundles; see :class:`secc.sources.BundleSource`."""
         started = self._clock.monotonic()
         budget_s = deadline.remaining(started)
         tracer.event("backend.request", method="POST", url=self._url, budget_s=budget_s)
         answer: tuple[int, bytes] | None = None
         try:
-            answer = await self._post(request_exi, namespace, budget_s)
-            bundle = _bundle(*answer)
+            answer = await self._post(wanted, budget_s)
+            bundles = _bundles(*answer)
         except (BundleError, asyncio.CancelledError) as error:
             facts = {"status": answer[0], "bytes": len(answer[1])} if answer else {}
             elapsed_s = self._clock.monotonic() - started
@@ -108,7 +122,7 @@ class OpcpSource:
             raise
         elapsed_s = self._clock.monotonic() - started
         tracer.event("backend.response", status=answer[0], elapsed_s=elapsed_s, bytes=len(answer[1]))
-        return bundle
+        return bundles
 
     async def prepare(self, deadline: Deadline) -> None:
         """Open a pooled connection; see :class:`secc.sources.BundleSource`. Any HTTP answer will do."""
@@ -121,13 +135,16 @@ class OpcpSource:
         """Close the pooled connections."""
         await self._client.aclose()
 
-    async def _post(self, request_exi: bytes, namespace: str, budget_s: float) -> tuple[int, bytes]:
-        content = msgspec.json.encode(
-            {
-                "certificateInstallationReq": base64.b64encode(request_exi).decode(),
-                "xsdMsgDefNamespace": namespace,
-            }
-        )
+    async def _post(self, wanted: Wanted, budget_s: float) -> tuple[int, bytes]:
+        fields: dict[str, object] = {
+            "certificateInstallationReq": base64.b64encode(wanted.request_exi).decode(),
+            "xsdMsgDefNamespace": self._spelling.get(wanted.namespace, wanted.namespace),
+        }
+        if wanted.maximum is not None:
+            fields["maximumContractCertificateChains"] = wanted.maximum
+        if wanted.emaids:
+            fields["prioritizedEMAIDs"] = wanted.emaids
+        content = msgspec.json.encode(fields)
         headers = {"Content-Type": "application/json", "X-Deadline-Ms": str(int(budget_s * 1000))}
         with _failures(budget_s):
             async with (
@@ -165,8 +182,8 @@ def _trust(base_url: str, ca_file: str | None) -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _bundle(status: int, body: bytes) -> bytes:
-    """Return the bundle in an answer; raises BundleError for every other answer."""
+def _bundles(status: int, body: bytes) -> Bundles:
+    """Return the bundles in an answer; raises BundleError for every other answer."""
     if status != httpx.codes.OK:
         raise _problem(status, body)
     try:
@@ -176,8 +193,11 @@ def _bundle(status: int, body: bytes) -> bytes:
     contents = answer.CCPResponse.emaidContent
     if not contents:
         raise BundleError(BundleFailure.NOT_FOUND, "the answer holds no contract")
-    try:  # -2 has room for one contract; the market sends the default one first
-        return base64.b64decode(contents[0].messageDef.certificateInstallationRes, validate=True)
+    try:
+        return tuple(
+            base64.b64decode(content.messageDef.certificateInstallationRes, validate=True)
+            for content in contents
+        )
     except binascii.Error as error:
         raise BundleError(
             BundleFailure.GARBLED, f"certificateInstallationRes is not base64: {error}"

@@ -20,7 +20,7 @@ from secc.iso2.context import Iso2Context
 from secc.iso2.states import State
 from secc.server import Server
 from secc.session import Answer, Session
-from secc.sources import BundleSource
+from secc.sources import Bundles, BundleSource, Wanted
 from secc.station import Outlet, Rating, Station
 from secc.table import Errand
 from tests.secc.market import EMAID, NOW, market
@@ -63,11 +63,11 @@ class ScriptedSource:
         self.requests: list[bytes] = []
         self.budgets_s: list[float] = []
 
-    async def fetch(self, request_exi: bytes, namespace: str, tracer: Tracer, deadline: Deadline) -> bytes:
-        assert namespace == iso2.NAMESPACE
-        self.requests.append(request_exi)
+    async def fetch(self, wanted: Wanted, tracer: Tracer, deadline: Deadline) -> Bundles:
+        assert wanted.namespace == iso2.NAMESPACE
+        self.requests.append(wanted.request_exi)
         self.budgets_s.append(deadline.remaining(asyncio.get_running_loop().time()))
-        return await self.script(request_exi, deadline)
+        return (await self.script(wanted.request_exi, deadline),)
 
     async def prepare(self, deadline: Deadline) -> None:
         return
@@ -141,7 +141,7 @@ class Desk:
         if isinstance(result, Errand):
             if outcome is None:
                 outcome = market().bundle_exi(self.context.session_id)
-            result = self.session.resume(outcome)
+            result = self.session.resume(outcome if isinstance(outcome, BundleError) else (outcome,))
         if result.payload is None:
             exi.encode(result.message, iso2.SCHEMA)  # every answer fits its schema
         return result

@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secc.errors import ContactorError
-from secc.station import Contactor, Meter, Outlet, Rating, Station
+from secc.meter import Meter
+from secc.station import AcOutlet, Contactor, Rating, Station
 from tests.secc.kit import HandClock
 
 
@@ -47,7 +48,7 @@ def test_power_flows_only_through_a_closed_contactor() -> None:
         def close(self) -> None:
             """Stay open."""
 
-    outlet = Outlet("DE*PNC*E1", Rating(), Meter("M", HandClock()), Stuck())
+    outlet = AcOutlet("DE*PNC*E1", Rating(), Meter("M", HandClock()), Stuck())
     with pytest.raises(ContactorError, match="did not close"):
         outlet.energize(1000)
     assert outlet.meter.power_w == 0

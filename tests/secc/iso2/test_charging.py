@@ -5,7 +5,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from pki.entropy import SeededEntropy
 from secc.iso2.states import State
-from secc.station import Contactor, Meter, Outlet, Rating, Station
+from secc.meter import Meter
+from secc.station import AcOutlet, Contactor, Rating, Station
 from tests.secc import kit
 from tests.secc.kit import Desk, HandClock, ac_parameters, delivery, make_charger, parameters
 from tests.secc.market import market
@@ -39,7 +40,7 @@ class WeldedContactor(Contactor):
 
 def with_contactor(contactor: Contactor) -> Desk:
     clock = HandClock()
-    station = Station([Outlet("DE*PNC*E1", Rating(), Meter("M", clock), contactor)])
+    station = Station([AcOutlet("DE*PNC*E1", Rating(), Meter("M", clock), contactor)])
     return Desk(make_charger(clock=clock, station=station))
 
 
@@ -239,7 +240,7 @@ def test_pause_is_answered_ok_and_forgotten() -> None:
 
 def test_the_outlet_is_free_again_after_the_session() -> None:
     clock = HandClock()
-    station = Station([Outlet("DE*PNC*E1", Rating(), Meter("M", clock))])
+    station = Station([AcOutlet("DE*PNC*E1", Rating(), Meter("M", clock))])
     charger = make_charger(clock=clock, station=station)
     desk = Desk(charger).reach(State.CHARGING)
     clock.elapsed_s += 3600

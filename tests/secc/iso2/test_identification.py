@@ -101,10 +101,12 @@ class TestPaymentDetails:
     @pytest.mark.parametrize("rule", Rule)
     def test_every_rule_has_a_code(self, rule: Rule) -> None:
         code = certificate_code(CertificateError(rule, "", ""))
-        expired = rule in {Rule.EXPIRED, Rule.NOT_YET_VALID}
-        assert code is (
-            ResponseCode.FAILED_CertificateExpired if expired else ResponseCode.FAILED_CertChainError
-        )
+        special = {
+            Rule.EXPIRED: ResponseCode.FAILED_CertificateExpired,
+            Rule.NOT_YET_VALID: ResponseCode.FAILED_CertificateExpired,
+            Rule.REVOKED: ResponseCode.FAILED_CertificateRevoked,
+        }
+        assert code is special.get(rule, ResponseCode.FAILED_CertChainError)
 
 
 class TestSignedAuthorization:

@@ -16,6 +16,7 @@ from pki.profiles import CPS_LEAF, OEM_PROVISIONING
 from secc.errors import BundleError, BundleFailure
 from secc.iso2.installation import CODES
 from secc.iso2.states import State
+from secc.sources import Wanted
 from secc.table import Errand
 from tests.secc import kit
 from tests.secc.kit import Desk, make_charger
@@ -57,7 +58,7 @@ class TestRequest:
         data = exi.encode(message, iso2.SCHEMA)
         errand = desk.session.handle(message, data, 0.0)
         assert isinstance(errand, Errand)
-        assert errand.run.args[0] is data  # type: ignore[attr-defined]
+        assert errand.run.args[0] == Wanted(data, iso2.NAMESPACE)  # type: ignore[attr-defined]
         assert desk.sink.of("signature.verified")[0]["references"] == ["id1"]
 
     def test_005_another_key_than_that_of_the_certificate(self) -> None:

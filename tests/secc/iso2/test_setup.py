@@ -4,7 +4,8 @@ import pytest
 
 from secc.config import Config
 from secc.iso2.states import State
-from secc.station import Meter, Outlet, Rating, Station
+from secc.meter import Meter
+from secc.station import AcOutlet, Rating, Station
 from tests.secc import kit
 from tests.secc.kit import SETUP, Desk, make_charger, selection
 from v2g.messages import iso2
@@ -21,7 +22,7 @@ class TestSessionSetup:
         assert response.evse_id == "DE*PNC*E1*1"
         assert response.evse_time_stamp == int(desk.charger.clock.now().timestamp())
         assert len(desk.context.session_id) == 8
-        assert desk.context.evcc_id == SETUP.evcc_id
+        assert desk.context.evcc_id == SETUP.evcc_id.hex()
 
     def test_session_ids_do_not_repeat(self) -> None:
         charger = make_charger()
@@ -145,7 +146,7 @@ class TestServiceDiscovery:
     )
     def test_energy_modes_follow_the_outlet(self, phases: int, modes: list[EnergyTransferMode]) -> None:
         clock = kit.HandClock()
-        outlet = Outlet("DE*PNC*E1", Rating(phases=phases), Meter("M", clock))
+        outlet = AcOutlet("DE*PNC*E1", Rating(phases=phases), Meter("M", clock))
         response = self.discover(Desk(make_charger(clock=clock, station=Station([outlet]))))
         assert response.charge_service.supported_energy_transfer_mode.energy_transfer_mode == modes
 

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from secc.errors import BundleError, BundleFailure
+from secc.sources import Bundles, Wanted
 from secc.sources.opcp import PATH, OpcpSource
 from tests.conftest import VirtualTime
 from tests.secc.market import NOW, market
@@ -24,6 +25,7 @@ from v2g.trace import ListSink, Tracer
 
 BUDGET_S = 4.25
 REQUEST = b"\x80 a request"
+WANTED = Wanted(REQUEST, iso2.NAMESPACE)
 Backend = Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]
 
 
@@ -36,9 +38,9 @@ class Result:
     """What a call brought, how long it took, and what the trace says of it."""
 
     def __init__(
-        self, bundle: bytes | None, error: BundleError | None, elapsed_s: float, sink: ListSink
+        self, bundles: Bundles | None, error: BundleError | None, elapsed_s: float, sink: ListSink
     ) -> None:
-        self.bundle = bundle
+        self.bundles = bundles
         self.error = error
         self.elapsed_s = elapsed_s
         self.kinds = [record["kind"] for record in sink.records]
@@ -52,11 +54,10 @@ async def call(backend: Backend, *, max_bytes: int = 65_536) -> Result:
         "http://backend.test/", clock=clock, max_bytes=max_bytes, transport=httpx.MockTransport(backend)
     )
     started = clock.monotonic()
-    bundle = error = None
+    bundles = error = None
     try:
-        bundle = await source.fetch(
-            REQUEST,
-            iso2.NAMESPACE,
+        bundles = await source.fetch(
+            WANTED,
             Tracer("secc", sink, clock.now),
             Deadline.after(BUDGET_S, started),
         )
@@ -64,7 +65,7 @@ async def call(backend: Backend, *, max_bytes: int = 65_536) -> Result:
         error = failure
     elapsed_s = clock.monotonic() - started
     await source.close()
-    return Result(bundle, error, elapsed_s, sink)
+    return Result(bundles, error, elapsed_s, sink)
 
 
 def reply(status: int = 200, **content: Any) -> Backend:
@@ -87,7 +88,7 @@ def test_the_bundle_is_what_the_backend_sent(virtual_time: VirtualTime) -> None:
         return httpx.Response(200, json=answer(b"the bundle", emaid="DE1", unknown=[1]))
 
     result = virtual_time(call(backend))
-    assert result.bundle == b"the bundle"
+    assert result.bundles == (b"the bundle",)
     assert result.kinds == ["backend.request", "backend.response"]
     assert result.last["status"] == 200
     assert result.last["elapsed_s"] == pytest.approx(1)
@@ -271,7 +272,7 @@ async def test_connections_are_used_again() -> None:
         source = OpcpSource(f"http://127.0.0.1:{port}", clock=clock)
         for _ in range(3):
             deadline = Deadline.after(30, clock.monotonic())
-            assert await source.fetch(REQUEST, iso2.NAMESPACE, tracer, deadline) == market().bundle_exi()
+            assert await source.fetch(WANTED, tracer, deadline) == (market().bundle_exi(),)
         await source.close()
     assert len(connections) == 1
 
@@ -285,7 +286,7 @@ async def test_a_connection_can_stand_ready_before_the_first_car() -> None:
         deadline = Deadline.after(30, clock.monotonic())
         await source.prepare(deadline)
         assert len(connections) == 1
-        assert await source.fetch(REQUEST, iso2.NAMESPACE, tracer, deadline) == market().bundle_exi()
+        assert await source.fetch(WANTED, tracer, deadline) == (market().bundle_exi(),)
         await source.close()
     assert len(connections) == 1
 
@@ -299,7 +300,7 @@ async def test_a_backend_that_is_not_there() -> None:
     with pytest.raises(BundleError):
         await source.prepare(deadline)
     with pytest.raises(BundleError) as caught:
-        await source.fetch(REQUEST, iso2.NAMESPACE, Tracer("secc", ListSink(), clock.now), deadline)
+        await source.fetch(WANTED, Tracer("secc", ListSink(), clock.now), deadline)
     assert caught.value.kind is BundleFailure.DOWN
     await source.close()
 
