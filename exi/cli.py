@@ -8,12 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from exi import check_schema, explain_command, info
+from exi import choice
 from exi.command import EXITS, OK, REFUSED, USAGE, UsageError, add_command, note
-from exi.convert import add_decode, add_encode
-from exi.errors import ExiError
-from exi.registry import message_sets
-from exi.verify import Summary, VectorError, read_vectors, verify
+from exi.errors import EngineError, ExiError
 
 if TYPE_CHECKING:
     from exi.command import Commands
@@ -24,6 +21,13 @@ READER_LEFT: Final = 141
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    try:
+        choice.check()
+    except EngineError as error:
+        note(str(error))
+        return USAGE
+    from exi.verify import VectorError  # noqa: PLC0415 - the codec is loaded once it is known which engine
+
     options = _parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # XML and JSON are UTF-8, whatever the terminal's encoding is.
@@ -45,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from exi import check_schema, explain_command, info  # noqa: PLC0415 - see main
+    from exi.convert import add_decode, add_encode  # noqa: PLC0415
+
     parser = argparse.ArgumentParser(
         prog="exi", description="Schema-informed EXI as ISO 15118 uses it.", epilog=EXITS
     )
@@ -76,6 +83,9 @@ def _add_verify(commands: "Commands") -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    from exi.registry import message_sets  # noqa: PLC0415 - see main
+    from exi.verify import Summary, read_vectors, verify  # noqa: PLC0415
+
     schemas = message_sets().values()
     total = Summary()
     for path in options.files:

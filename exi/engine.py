@@ -6,7 +6,7 @@ from typing import Any, Final
 from exi.decoder import HEADER, Decoder
 from exi.encoder import Encoder
 from exi.errors import ExiError
-from exi.plan_decode import PADDING, Slow
+from exi.plan_source import PADDING, Slow
 from exi.plans import WARM_UP, DecodePlans, EncodePlans
 from exi.schema import Item, XsdType
 from exi.tables import RELAXED_START, Tables

@@ -36,5 +36,9 @@ def shown(value: object) -> str:
     return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+class EngineError(Exception):
+    """The engine that ``PNCLAB_EXI_ENGINE`` asks for is not one, or is not built."""
+
+
 class SchemaError(Exception):
     """Message classes that state something which no grammar can be made from: a programming error."""

@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from exi.choice import NATIVE_MODULE, VARIABLE
 from exi.codec import engine_name
 from exi.command import OK, add_command
 from exi.jsontext import dump
 from exi.registry import message_sets
 from exi.schema import MessageSet
-from exi.selection import VARIABLE
 from exi.tables import STATE, Tables, tables_of
 from exi.walk import Walker
 
 if TYPE_CHECKING:
     from exi.command import Commands
-
-NATIVE_MODULE = "exi._native"
 
 
 class SetInfo(msgspec.Struct, frozen=True):

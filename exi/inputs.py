@@ -88,7 +88,10 @@ def read_input(options: argparse.Namespace) -> Input:
     if len(options.file) > 1:
         raise UsageError(f"one file at a time, not {len(options.file)}")
     name: str = options.file[0]
-    content = read_file(name)
+    try:
+        content = read_file(name)
+    except UsageError as error:
+        raise UsageError(f"{error}{_why_not_hex(name)}") from error
     place = place_of(name)
     try:
         return recognise(place, content)
@@ -108,6 +111,20 @@ def _typed(argument: str) -> bytes | None:
         return None
     data = bytes.fromhex(digits)
     return data if _starts_well(data) and not _is_there(argument) else None
+
+
+def _why_not_hex(argument: str) -> str:
+    """Say why an argument that names no file is not taken for hexadecimal text either, if it looks like that."""
+    digits = _NOT_DIGITS.sub("", argument)
+    if _is_there(argument) or not _HEX.fullmatch(digits):
+        return ""
+    if len(digits) % 2:
+        why = f"has an odd number of digits, {len(digits)}"
+    elif digits.upper() in {"80", "01"}:
+        why = "is too short, one byte"
+    else:
+        why = "starts neither with 80, as EXI does, nor with 01FE, as V2GTP does"
+    return f"; as hexadecimal text it {why} (--hex takes it as it is)"
 
 
 def _is_there(name: str) -> bool:

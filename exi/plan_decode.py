@@ -14,29 +14,19 @@ from typing import Final
 from exi.bits import MAX_INTEGER_GROUPS
 from exi.grammar import Mode
 from exi.plan_layout import Layout, Layouts, Member, Place, Unplannable
-from exi.plan_source import Source
+from exi.plan_source import WINDOW_BYTES, Slow, Source
 from exi.tables import DATATYPE, HAS_MAXIMUM, HAS_MINIMUM, Representation
 from exi.values import STRING_CODES
 from exi.walk import EV_ATTRIBUTE, EV_START, EV_TEXT
 
-WINDOW_BYTES: Final = 56
-"""Size of a window: wide enough for most of a message without binaries, narrow enough to shift quickly."""
-
 SHORT_BYTES: Final = 16
 """Longest string or binary that is taken out of the window; others come from the data as one block."""
-
-PADDING: Final = bytes(WINDOW_BYTES + 8)
-"""What the data end in, so that a window may reach beyond them."""
 
 _MOST_LINES: Final = 400
 """Beyond so many lines no further type is written into the plan."""
 
 _MOST_GROUPS: Final = 48
 """Longer integers go the slow way; a certificate's serial number has 24 groups."""
-
-
-class Slow(Exception):  # noqa: N818 - not an error: the plan hands over to the decoder
-    """The plan does not cover what it found."""
 
 
 def block(data: bytes, position: int, count: int) -> bytes:

@@ -12,9 +12,8 @@ to the encoder to find out what it is.
 from typing import Final
 
 from exi.grammar import Mode
-from exi.plan_decode import Slow
 from exi.plan_layout import Layout, Layouts, Member, Place, Unplannable
-from exi.plan_source import Source
+from exi.plan_source import Slow, Source
 from exi.tables import DATATYPE, HAS_MAXIMUM, HAS_MINIMUM, Representation
 from exi.values import MAX_INTEGER_BITS, STRING_CODES
 from exi.walk import EV_ATTRIBUTE, EV_START, EV_TEXT

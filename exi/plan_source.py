@@ -2,7 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
+
+WINDOW_BYTES: Final = 56
+"""Size of a window: wide enough for most of a message without binaries, narrow enough to shift quickly."""
+
+PADDING: Final = bytes(WINDOW_BYTES + 8)
+"""What the data end in, so that a window may reach beyond them."""
+
+
+class Slow(Exception):  # noqa: N818 - not an error: the plan hands over to the decoder
+    """The plan does not cover what it found."""
 
 
 class Source:

@@ -10,19 +10,17 @@ server soon runs on plans only.
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from exi.bits import BitReader, BitWriter
 from exi.decoder import Decoder
 from exi.encoder import Encoder
-from exi.plan_decode import RUNTIME as DECODE_RUNTIME
-from exi.plan_decode import Slow, decode_source
-from exi.plan_encode import RUNTIME as ENCODE_RUNTIME
-from exi.plan_encode import encode_source
-from exi.plan_layout import Layouts, Unplannable
-from exi.plan_source import Source
+from exi.plan_source import Slow, Source
 from exi.schema import XsdType
 from exi.walk import MAX_DEPTH
+
+if TYPE_CHECKING:
+    from exi.plan_layout import Layouts
 
 WARM_UP: Final = 12
 
@@ -40,7 +38,7 @@ class DecodePlans(list[DecodePlan]):
         super().__init__(self._walk(kind) for kind in range(len(decoder.types)))
         self.append(_refuse)  # index -1: abstract elements
         self.decoder = decoder
-        self._layouts = Layouts(decoder)
+        self._layouts: Layouts | None = None
         self.warm_up = warm_up
 
     def _walk(self, kind: int) -> DecodePlan:
@@ -59,11 +57,15 @@ class DecodePlans(list[DecodePlan]):
 
     def make(self, kind: int) -> bool:
         """Make a type's plan; tell whether it has one."""
+        from exi.plan_decode import RUNTIME, decode_source  # noqa: PLC0415 - a short session never makes plans
+        from exi.plan_layout import Layouts, Unplannable  # noqa: PLC0415
+
+        self._layouts = self._layouts or Layouts(self.decoder)
         try:
             source = decode_source(self._layouts, kind)
         except Unplannable:
             return False
-        self[kind] = _compile(source, "data, p", DECODE_RUNTIME | {"decode": self})
+        self[kind] = _compile(source, "data, p", RUNTIME | {"decode": self})
         return True
 
 
@@ -73,7 +75,7 @@ class EncodePlans(list[EncodePlan]):
     def __init__(self, encoder: Encoder, warm_up: int = WARM_UP) -> None:
         super().__init__(self._walk(kind) for kind in range(len(encoder.types)))
         self.encoder = encoder
-        self._layouts = Layouts(encoder)
+        self._layouts: Layouts | None = None
         self.warm_up = warm_up
 
     def _walk(self, kind: int) -> EncodePlan:
@@ -93,11 +95,15 @@ class EncodePlans(list[EncodePlan]):
 
     def make(self, kind: int) -> bool:
         """Make a type's plan; tell whether it has one."""
+        from exi.plan_encode import RUNTIME, encode_source  # noqa: PLC0415 - a short session never makes plans
+        from exi.plan_layout import Layouts, Unplannable  # noqa: PLC0415
+
+        self._layouts = self._layouts or Layouts(self.encoder)
         try:
             source = encode_source(self._layouts, kind)
         except Unplannable:
             return False
-        self[kind] = _compile(source, "value", ENCODE_RUNTIME | {"encode": self})
+        self[kind] = _compile(source, "value", RUNTIME | {"encode": self})
         return True
 
 

@@ -1,18 +1,16 @@
 """Which engine runs: the native one (``exi/native``) where it was built, the Python one everywhere else.
 
 Both walk the same tables and give the same results and the same errors. The environment variable
-``PNCLAB_EXI_ENGINE`` chooses: ``python``, ``native`` (an ImportError where it is not built), or ``auto``, which
+``PNCLAB_EXI_ENGINE`` chooses: ``python``, ``native`` (an EngineError where it is not built), or ``auto``, which
 is what happens without it.
 """
 
 import os
 from typing import Any, Protocol
 
+from exi.choice import VARIABLE, chosen
 from exi.schema import Item, XsdType
 from exi.tables import Tables
-
-VARIABLE = "PNCLAB_EXI_ENGINE"
-CHOICES = ("auto", "native", "python")
 
 
 class AnyEngine(Protocol):
@@ -39,22 +37,11 @@ class EngineMaker(Protocol):
 
 
 def select(choice: str | None) -> tuple[str, EngineMaker]:
-    """Return name and class of the engine that a choice means; None is ``auto``.
+    """Return name and class of the engine that a choice means; None is ``auto``. Raises EngineError."""
+    if chosen(choice) == "native":
+        from exi._native import Engine as Native  # noqa: PLC0415 - only where it is there and wanted
 
-    Raises ImportError where ``native`` is demanded and not built, ValueError for what is no choice.
-    """
-    choice = choice or "auto"
-    if choice not in CHOICES:
-        raise ValueError(f"{VARIABLE} is {choice!r}; it can be {', '.join(CHOICES)}")
-    if choice != "python":
-        try:
-            from exi._native import Engine as Native  # noqa: PLC0415 - only where it is there and wanted
-        except ImportError as error:
-            if choice == "native":
-                message = f"{VARIABLE} demands the native engine: {error}; reinstall with cargo on the path"
-                raise ImportError(message) from error
-        else:
-            return "native", Native
+        return "native", Native
     from exi.engine import Engine  # noqa: PLC0415 - not needed beside the native one
 
     return "python", Engine

@@ -4,9 +4,9 @@ import pytest
 
 import exi
 from exi import info
+from exi.choice import VARIABLE
 from exi.cli import main
 from exi.registry import message_sets
-from exi.selection import VARIABLE
 
 Capture = pytest.CaptureFixture[str]
 

@@ -34,6 +34,7 @@ from v2g.messages import iso2
 
 exi.decode(bytes.fromhex("8098020fc29c7096f53a259008"), iso2.SCHEMA)
 late = {"exi.xmltext", "exi.jsontext", "exi.cli", "exi.explain", "json", "argparse", "xml.parsers.expat"}
+late |= {"exi.plan_decode", "exi.plan_encode", "exi.registry", "exi.profiles", "hashlib", "importlib.metadata"}
 assert not late & sys.modules.keys(), late & sys.modules.keys()
 exi.to_json, exi.to_xml
 assert {"exi.xmltext", "exi.jsontext"} <= sys.modules.keys()

@@ -128,7 +128,28 @@ def test_a_file_wins_over_hex_text(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (arguments(""), "the name of the file is empty"),
         (arguments("80", "zz"), "one file at a time, not 2"),
         (arguments("/no/such/file"), "/no/such/file: No such file or directory"),
-        (arguments("4098"), "4098: No such file or directory"),
+        (
+            arguments("4098"),
+            (
+                "4098: No such file or directory; as hexadecimal text it starts neither with 80, as EXI does, "
+                "nor with 01FE, as V2GTP does (--hex takes it as it is)"
+            ),
+        ),
+        (
+            arguments("80"),
+            (
+                "80: No such file or directory; as hexadecimal text it is too short, one byte "
+                "(--hex takes it as it is)"
+            ),
+        ),
+        (
+            arguments("809"),
+            (
+                "809: No such file or directory; as hexadecimal text it has an odd number of digits, 3 "
+                "(--hex takes it as it is)"
+            ),
+        ),
+        (arguments("message.exi"), "message.exi: No such file or directory"),
         (arguments("/"), "/: Is a directory"),
         (arguments("a\0b"), "a\0b: embedded null byte"),
         (arguments("80" * 3000 + "9"), "File name too long"),

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from exi.engine import Engine
 from exi.errors import ExiError
-from exi.plan_decode import Slow, block, decode_source, varint
+from exi.plan_decode import block, decode_source, varint
 from exi.plan_encode import encode_source, groups
 from exi.plan_layout import Layouts, Unplannable
+from exi.plan_source import Slow
 from exi.plans import WARM_UP, DecodePlans
 from exi.registry import message_sets
 from exi.schema import Item, MessageSet, XsdType

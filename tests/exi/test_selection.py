@@ -4,8 +4,10 @@ import sys
 
 import pytest
 
+import exi
+from exi.choice import VARIABLE
 from exi.engine import Engine
-from exi.selection import VARIABLE, select
+from exi.selection import select
 
 
 def test_the_python_engine_can_be_demanded() -> None:
@@ -21,7 +23,7 @@ def test_auto_takes_the_native_engine_where_it_is_built() -> None:
 
 
 def test_nonsense_is_refused() -> None:
-    with pytest.raises(ValueError, match="PNCLAB_EXI_ENGINE is 'fast'; it can be auto, native, python"):
+    with pytest.raises(exi.EngineError, match="PNCLAB_EXI_ENGINE is 'fast'; it can be auto, native, python"):
         select("fast")
 
 
@@ -30,8 +32,34 @@ def test_a_native_engine_that_is_not_built_is_an_error_only_when_demanded(
 ) -> None:
     monkeypatch.setitem(sys.modules, "exi._native", None)
     assert select("auto") == ("python", Engine)
-    with pytest.raises(ImportError, match="demands the native engine"):
+    with pytest.raises(exi.EngineError, match="demands the native engine"):
         select("native")
+
+
+def test_a_library_user_gets_an_error_that_says_what_can_be_chosen() -> None:
+    program = "import exi\ntry:\n    exi.encode\nexcept exi.EngineError as error:\n    print(error)\n"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {VARIABLE: "fast"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "PNCLAB_EXI_ENGINE is 'fast'; it can be auto, native, python\n"
+
+
+@pytest.mark.parametrize("module", ["exi.cli", "evcc.cli", "secc.cli", "backend_stub.cli", "lab.cli"])
+def test_every_command_refuses_a_bad_choice_in_one_line(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"from {module} import main; raise SystemExit(main(['--help']))"],
+        env=os.environ | {VARIABLE: "fast"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.endswith(": PNCLAB_EXI_ENGINE is 'fast'; it can be auto, native, python")
 
 
 @pytest.mark.parametrize("engine", ["python", "native"])

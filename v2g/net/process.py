@@ -8,6 +8,9 @@ from functools import wraps
 from pathlib import Path
 from typing import ParamSpec
 
+from exi import choice
+from exi.errors import EngineError
+
 _P = ParamSpec("_P")
 
 READER_LEFT = 141
@@ -36,18 +39,30 @@ def peak_rss_bytes(status: Path = Path("/proc/self/status")) -> int | None:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+BAD_ENGINE = 2
+"""Exit code of a command where the environment asks for an EXI engine that there is not."""
+
+
 def ends_when_the_reader_leaves(main: Callable[_P, int]) -> Callable[_P, int]:
-    """Let a command end without a traceback when its output goes to something like ``head`` that stops."""
+    """Let a command end without a traceback where its surroundings are to blame.
+
+    That is when its output goes to something like ``head`` that stops, and when ``PNCLAB_EXI_ENGINE`` asks
+    for an EXI engine that there is not.
+    """
 
     @wraps(main)
     def guarded(*args: _P.args, **kwargs: _P.kwargs) -> int:
         try:
+            choice.check()
             code = main(*args, **kwargs)
             sys.stdout.flush()
         except BrokenPipeError:
             # The interpreter flushes once more at exit, and would complain once more.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return READER_LEFT
+        except EngineError as error:
+            print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+            return BAD_ENGINE
         return code
 
     return guarded
