@@ -8,6 +8,10 @@ secp256r1. The standard's second suite, static ECDH, is gone from OpenSSL. The c
 its V2G roots with OpenSSL (signatures, validity, path length, purpose) and no host name, because the
 certificate names a charge point. What only the standard asks for (DC=CPO and the like) is the caller's
 check, on :attr:`v2g.net.stream.TlsInfo.peer_chain`.
+
+ISO 15118-20: TLS 1.3, both sides show certificates, and each is held to the rules of :mod:`pki.chain` as well.
+A server that has both editions reads the ClientHello first (:mod:`v2g.net.tls_hello`) and takes the context
+that fits. There is no session resumption in either edition: every session authenticates anew.
 """
 
 import asyncio
@@ -22,16 +26,42 @@ from v2g.net.clock import Clock, SystemClock
 from v2g.net.keylog import KeyLog
 from v2g.net.stream import Stream, TlsInfo
 from v2g.net.tap import TappedStream
-from v2g.net.tls_config import ISO2, ClientTls, ServerTls, TlsProfile
+from v2g.net.tls_config import (
+    ISO2,
+    ISO20,
+    ISO20_X448,
+    Choice,
+    ClientTls,
+    Iso20Client,
+    Iso20Server,
+    ServerTls,
+    TlsProfile,
+)
+from v2g.net.tls_hello import HelloReader
+from v2g.net.tls_peer import broken_rule, judge
 from v2g.net.tls_words import NOT_ACCEPTED, explain
 from v2g.trace import Tracer, null_tracer
 
-__all__ = ["ISO2", "ClientTls", "ServerTls", "TlsProfile", "TlsStream", "client_tls", "server_tls"]
+__all__ = [
+    "ISO2",
+    "ISO20",
+    "ISO20_X448",
+    "ClientTls",
+    "Iso20Client",
+    "Iso20Server",
+    "ServerTls",
+    "TlsProfile",
+    "TlsStream",
+    "client_tls",
+    "server_tls",
+]
 
 HANDSHAKE_TIMEOUT_S = 10.0
 """How long a handshake may take unless told otherwise."""
 CLOSE_TIMEOUT_S = 1.0
 _READ_SIZE = 64 * 1024
+_HANDSHAKE_FAILURE = bytes.fromhex("15030300020228")
+"""A record with the alert handshake_failure, for what is refused before OpenSSL is asked."""
 
 
 class TlsStream:
@@ -104,9 +134,12 @@ class TlsStream:
 class _Engine:
     """OpenSSL between two memory buffers, and the stream that feeds them."""
 
-    def __init__(self, stream: Stream, context: ssl.SSLContext, *, server_side: bool) -> None:
+    def __init__(
+        self, stream: Stream, context: ssl.SSLContext, *, server_side: bool, received: bytes = b""
+    ) -> None:
         self._stream = stream
         self._incoming = ssl.MemoryBIO()
+        self._incoming.write(received)
         self._outgoing = ssl.MemoryBIO()
         self.ssl_object = context.wrap_bio(self._incoming, self._outgoing, server_side=server_side)
 
@@ -155,11 +188,14 @@ class _Engine:
             await self.receive()
 
     def peer_chain(self) -> tuple[bytes, ...]:
-        """Return the peer's certificates in DER, leaf first."""
-        leaf = self.ssl_object.getpeercert(binary_form=True)
-        if not leaf:
-            return ()
-        return self._chain("get_unverified_chain") or (leaf,)
+        """Return the peer's certificates in DER, leaf first, as far as it has sent them."""
+        try:
+            leaf = self.ssl_object.getpeercert(binary_form=True)
+        except ValueError:  # the handshake is not done
+            leaf = None
+        chain = self._chain("get_unverified_chain") or ((leaf,) if leaf else ())
+        # A server is not given the client's own certificate with the rest of the chain.
+        return chain if leaf is None or leaf in chain else (leaf, *chain)
 
     def check_validity(self, now: datetime) -> None:
         """Judge the path that OpenSSL verified, leaf to root, at ``now``; TlsError names the certificate."""
@@ -223,18 +259,19 @@ async def _establish(
     clock = clock or SystemClock()
     tracer = tracer or null_tracer("secc" if server_side else "evcc")
     started = clock.monotonic()
-    engine = _Engine(stream, config.context, server_side=server_side)
+    engine: _Engine | None = None
     tap = stream if isinstance(stream, TappedStream) and config.keylog is not None else None
     if tap is not None:
         tap.hold()
     try:
         async with asyncio.timeout(timeout_s):
+            choice, received = await _choice(stream, config)
+            engine = _Engine(stream, choice.context, server_side=server_side, received=received)
             await engine.handshake(config.keylog)
-        if isinstance(config, ClientTls) and config.now is not None:
-            engine.check_validity(config.now())
+        info = _outcome(engine, config, choice, clock.monotonic() - started)
     except BaseException as error:
-        failure = _failure(error, timeout_s)
-        if isinstance(error, ssl.SSLError):
+        failure = _failure(error, timeout_s, engine, config)
+        if engine is not None and isinstance(error, ssl.SSLError):
             await engine.send_alert()
         if failure is None:
             stream.abort()
@@ -247,13 +284,6 @@ async def _establish(
     finally:
         if tap is not None:
             tap.release()
-    cipher = engine.ssl_object.cipher()
-    info = TlsInfo(
-        version=engine.ssl_object.version() or "",
-        cipher=cipher[0] if cipher else "",
-        elapsed_s=clock.monotonic() - started,
-        peer_chain=engine.peer_chain(),
-    )
     fields = {"peer_subject": _subject(info.peer_chain[0])} if info.peer_chain else {}
     tracer.event(
         "tls.established", version=info.version, cipher=info.cipher, elapsed_s=info.elapsed_s, **fields
@@ -261,9 +291,54 @@ async def _establish(
     return TlsStream(stream, engine, info)
 
 
-def _failure(error: BaseException, timeout_s: float) -> TlsError | None:
+async def _choice(stream: Stream, config: ClientTls | ServerTls) -> tuple[Choice, bytes]:
+    """Return how the handshake goes, and the bytes that had to be read to know."""
+    if isinstance(config, ClientTls):
+        return config.choose(), b""
+    if not config.reads_hello:
+        return config.choose(None), b""
+    reader = HelloReader()
+    while not reader.done:
+        reader.feed(await stream.read())
+    try:
+        return config.choose(reader.hello), reader.data
+    except TlsError:
+        with contextlib.suppress(ConnectionClosedError):
+            await stream.write(_HANDSHAKE_FAILURE)
+        raise
+
+
+def _outcome(engine: _Engine, config: ClientTls | ServerTls, choice: Choice, elapsed_s: float) -> TlsInfo:
+    """Return what the handshake agreed on, once that is what the edition allows and the peer is in order."""
+    cipher = engine.ssl_object.cipher()
+    info = TlsInfo(
+        version=engine.ssl_object.version() or "",
+        cipher=cipher[0] if cipher else "",
+        elapsed_s=elapsed_s,
+        peer_chain=engine.peer_chain(),
+    )
+    iso20 = info.version == "TLSv1.3" if choice.profile is None else bool(choice.profile.suites)
+    if iso20:
+        allowed = ISO20.suites if choice.profile is None else choice.profile.suites
+        if info.cipher not in allowed:
+            raise TlsError(
+                f"the peer chose {info.cipher}; ISO 15118-20 allows {', '.join(allowed)}", "CIPHER"
+            )
+        if config.strict:
+            judge(info.peer_chain, config)
+    if config.now is not None and info.peer_chain:
+        engine.check_validity(config.now())
+    return info
+
+
+def _failure(
+    error: BaseException, timeout_s: float, engine: _Engine | None, config: ClientTls | ServerTls
+) -> TlsError | None:
     if isinstance(error, TlsError):
         return error
+    if isinstance(error, ssl.SSLCertVerificationError) and engine is not None:
+        rule = broken_rule(engine.peer_chain(), config)
+        return TlsError(f"{explain(error)}{f' ({rule})' if rule else ''}", error.reason or "")
     if isinstance(error, TimeoutError):
         return TlsError(f"the handshake did not finish within {timeout_s:g} s", "TIMEOUT")
     if isinstance(error, ssl.SSLError):
