@@ -15,8 +15,14 @@ from evcc.errors import ConfigError
 from evcc.toml import Section
 from v2g import timing
 from v2g.endpoint import Endpoint
+from v2g.errors import IdentifierError
+from v2g.identifiers import Emaid
+from v2g.protocols import ISO2, Edition
 
 COMMAND_LINE = "command line"
+
+SPOKEN: Mapping[str, Edition] = {edition.key: edition for edition in (ISO2,)}
+"""The protocol editions that the car speaks by their short names, those it likes best first."""
 
 NotNegative = Annotated[float, Meta(ge=0)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
@@ -36,6 +42,20 @@ class CheckDigit(StrEnum):
     IGNORE = "ignore"
 
 
+class Control(StrEnum):
+    """Who decides about the power in ISO 15118-20: the car within a schedule, or the charger."""
+
+    SCHEDULED = "scheduled"
+    DYNAMIC = "dynamic"
+
+
+class Direction(StrEnum):
+    """Which way energy is to flow; back to the grid only where car and charger are bidirectional."""
+
+    CHARGE = "charge"
+    DISCHARGE = "discharge"
+
+
 class Network(Section, frozen=True):
     """``[network]``: how the charger is found.
 
@@ -50,26 +70,46 @@ class Network(Section, frozen=True):
 
 
 class Charging(Section, frozen=True):
-    """``[charging]``: when the car stops, and how often it looks.
+    """``[charging]``: what the car wants, when it stops, and how often it looks.
 
     It stops after ``rounds`` status requests (0: no limit), or when the state of charge reaches
-    ``target_soc_percent``. ``interval_s`` lies between two rounds and stays below the 40 s within
-    which a car has to send its next request.
+    ``target_soc_percent``. ``interval_s`` lies between two rounds of AC charging in -2 and stays below the
+    40 s within which a car has to send its next request; ``loop_interval_s`` lies between two rounds of DC
+    charging and of -20, where the charger waits 0.5 s.
+
+    Of -20 are the rest: ``control``, whether a bidirectional service is preferred, the ``direction`` in it,
+    and ``departure_s`` seconds until the driver leaves. After ``pause_after_rounds`` rounds (0: never)
+    the session is paused, and resumed ``pause_s`` later; that long the car waits too when the charger
+    wants the pause.
     """
 
     rounds: Annotated[int, Meta(ge=0)] = 10
     target_soc_percent: Percent = 80.0
     interval_s: Annotated[float, Meta(ge=0, lt=timing.SEQUENCE_PERFORMANCE_TIME_S)] = 1.0
+    loop_interval_s: Annotated[float, Meta(ge=0, lt=timing.ISO20_SEQUENCE_TIMEOUT_AFTER_CHARGE_LOOP_S)] = 0.25
+    control: Control = Control.SCHEDULED
+    bidirectional: bool = False
+    direction: Direction = Direction.CHARGE
+    departure_s: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)] = 28_800
+    pause_after_rounds: Annotated[int, Meta(ge=0)] = 0
+    pause_s: NotNegative = 10.0
 
 
 class Contract(Section, frozen=True):
     """``[contract]``: when a stored contract is replaced, and what a delivered one must satisfy.
 
     A contract that ends within ``renew_before_h`` hours counts as expired.
+
+    For -20: ``maximum`` is how many contracts are asked for in one installation, ``prioritized_emaids``
+    which of them first. With ``fallback_external`` the driver identifies himself at the charger when there
+    is no contract to be had; otherwise the session ends.
     """
 
     renew_before_h: NotNegative = 24.0
     check_digit: CheckDigit = CheckDigit.REQUIRE
+    maximum: Annotated[int, Meta(ge=1, le=8)] = 5
+    prioritized_emaids: Annotated[tuple[str, ...], Meta(max_length=8)] = ()
+    fallback_external: bool = False
 
 
 class Timers(Section, frozen=True):
@@ -79,6 +119,7 @@ class Timers(Section, frozen=True):
     conformance tester uses). ``ongoing_interval_s`` lies between repeated requests while the charger
     answers Ongoing. ``customer_wait_s`` bounds the wait for a person at the charger, for which sources
     disagree whether V2G_EVCC_Ongoing_Timeout applies; here it does unless told otherwise.
+    ``cable_check_s`` and ``pre_charge_s`` bound these two parts of DC charging.
     """
 
     messages: dict[str, Annotated[float, Meta(gt=0)]] = msgspec.field(default_factory=dict)
@@ -86,12 +127,19 @@ class Timers(Section, frozen=True):
     ongoing_interval_s: Annotated[float, Meta(ge=0, le=10)] = 0.25
     customer_wait_s: Annotated[float, Meta(gt=0)] = timing.EVCC_ONGOING_TIMEOUT_S
     communication_setup_s: Annotated[float, Meta(gt=0)] = timing.EVCC_COMMUNICATION_SETUP_TIMEOUT_S
+    cable_check_s: Annotated[float, Meta(gt=0)] = timing.EVCC_CABLE_CHECK_TIMEOUT_S
+    pre_charge_s: Annotated[float, Meta(gt=0)] = timing.EVCC_PRE_CHARGE_TIMEOUT_S
 
 
 class File(Section, frozen=True):
-    """The whole file. Every key has a default, so an empty file is a good one."""
+    """The whole file. Every key has a default, so an empty file is a good one.
+
+    ``protocols`` are keys of :data:`SPOKEN` in the order of preference; none means all that the vehicle
+    folder has the certificates and settings for.
+    """
 
     payment: Payment = Payment.CONTRACT
+    protocols: tuple[str, ...] = ()
     network: Network = Network()
     charging: Charging = Charging()
     contract: Contract = Contract()
@@ -100,20 +148,30 @@ class File(Section, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A checked configuration."""
+    """A checked configuration. ``protocols`` is empty when the vehicle decides."""
 
     payment: Payment
+    protocols: tuple[str, ...]
     interface: str
     connect: Endpoint | None
     tls: bool
     charging: Charging
-    renew_before: timedelta
-    check_digit: CheckDigit
+    contract: Contract
     timers: Timers
 
-    def message_timeout(self, message: str) -> timing.Limit:
-        """Return V2G_EVCC_Msg_Timeout of a message, by any of its names, as configured."""
-        limit = timing.ISO2.message_timeout(message)
+    @property
+    def renew_before(self) -> timedelta:
+        """What a contract must still be valid for."""
+        return timedelta(hours=self.contract.renew_before_h)
+
+    @property
+    def check_digit(self) -> CheckDigit:
+        """What to do about a wrong check digit."""
+        return self.contract.check_digit
+
+    def message_timeout(self, message: str, table: timing.Timing = timing.ISO2) -> timing.Limit:
+        """Return V2G_EVCC_Msg_Timeout of a message, by any of its names, as configured for an edition."""
+        limit = table.message_timeout(message)
         seconds = self.timers.messages.get(timing.base_name(message), limit.seconds)
         return timing.Limit(limit.name, seconds, limit.clause)
 
@@ -153,17 +211,41 @@ def _config(file: File, overrides: Mapping[str, Any], source: Path | str) -> Con
             raise fail("network.connect", str(error)) from error
     if file.payment is Payment.CONTRACT and not file.network.tls:
         raise fail("network.tls", "there is no Plug & Charge without TLS; payment must be external")
+    if problem := _protocol_problem(file.protocols):
+        raise fail("protocols", problem)
+    if file.charging.direction is Direction.DISCHARGE and not file.charging.bidirectional:
+        raise fail("charging.direction", "to discharge, charging.bidirectional must be true")
+    for emaid in file.contract.prioritized_emaids:
+        try:
+            Emaid.parse(emaid)
+        except IdentifierError as error:
+            raise fail("contract.prioritized_emaids", str(error)) from error
+    if len(file.contract.prioritized_emaids) > file.contract.maximum:
+        raise fail("contract.prioritized_emaids", f"more than contract.maximum = {file.contract.maximum}")
     for message in file.timers.messages:
-        if message not in timing.EVCC_MESSAGE_TIMEOUT_S:
-            known = ", ".join(timing.EVCC_MESSAGE_TIMEOUT_S)
+        if message not in _MESSAGES:
+            known = ", ".join(_MESSAGES)
             raise fail(f"timers.messages.{message}", f"there is no such message; there are {known}")
     return Config(
         payment=file.payment,
+        protocols=file.protocols,
         interface=file.network.interface,
         connect=connect,
         tls=file.network.tls,
         charging=file.charging,
-        renew_before=timedelta(hours=file.contract.renew_before_h),
-        check_digit=file.contract.check_digit,
+        contract=file.contract,
         timers=file.timers,
     )
+
+
+_MESSAGES = tuple(
+    dict.fromkeys(name for edition in SPOKEN.values() for name in edition.timing.evcc_message_timeout_s)
+)
+
+
+def _protocol_problem(protocols: tuple[str, ...]) -> str:
+    """Return what is wrong with a list of protocols, nothing if it is good."""
+    unknown = [name for name in protocols if name not in SPOKEN]
+    if unknown:
+        return f"there is no protocol {unknown[0]!r}; there are {', '.join(SPOKEN)}"
+    return "a protocol is named twice" if len(set(protocols)) != len(protocols) else ""

@@ -1,5 +1,7 @@
 """The contracts that a car owns: up to five, one of them chosen, whole whatever happens.
 
+A car that speaks ISO 15118-2 and ISO 15118-20 has a store for each, because the certificates differ.
+
 One folder holds one PEM file per contract (private key, contract certificate, sub-CA certificates; for
 the owner's eyes only) and ``store.json``, which lists the contracts with their SHA-256 and names the
 chosen one. There is one contract per eMAID. A contract file carries its hash in its name and never
@@ -16,7 +18,7 @@ is, so a missing list beside contract files is damage, not a new store.
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -39,6 +41,7 @@ from evcc.errors import (
 )
 from evcc.files import TEMPORARY_SUFFIX, exclusive, replace_file
 from pki.errors import CertificateError
+from pki.keys import SigningKey
 from pki.names import common_name
 
 MAX_CONTRACTS = 5
@@ -61,12 +64,19 @@ class Contract:
     emaid: str
     certificate: x509.Certificate
     sub_certificates: tuple[x509.Certificate, ...]
-    key: ec.EllipticCurvePrivateKey
+    key: SigningKey
 
     @property
     def valid_until(self) -> datetime:
         """The end of the certificate's validity."""
         return self.certificate.not_valid_after_utc
+
+    @property
+    def ecdsa_key(self) -> ec.EllipticCurvePrivateKey:
+        """The private key where it can only be one of ECDSA, as in ISO 15118-2; else ValueError."""
+        if not isinstance(self.key, ec.EllipticCurvePrivateKey):
+            raise ValueError(f"the key of {self.emaid} is none of ECDSA")  # noqa: TRY004 - data, not a type
+        return self.key
 
     def usable(self, now: datetime, margin: timedelta = timedelta()) -> bool:
         """Whether the certificate is valid at ``now`` and still will be after ``margin``."""
@@ -83,8 +93,8 @@ class Contract:
         """Read what :meth:`to_pem` wrote; raises ValueError saying what does not fit."""
         certificate, *sub_certificates = x509.load_pem_x509_certificates(data)
         key = load_pem_private_key(data, password=None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise ValueError("the private key is not on an elliptic curve")  # noqa: TRY004 - data, not a type
+        if not isinstance(key, SigningKey):
+            raise ValueError("the private key cannot sign")  # noqa: TRY004 - data, not a type
         if key.public_key() != certificate.public_key():
             raise ValueError("the private key does not belong to the certificate")
         try:
@@ -104,6 +114,15 @@ def emaid_of(certificate: x509.Certificate) -> str:
     Raises :class:`pki.errors.CertificateError` when the subject has no common name, or several.
     """
     return common_name(certificate).replace("-", "").upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What became of delivered contracts: those stored, those that had no room, and those they replaced."""
+
+    stored: tuple[Contract, ...]
+    refused: tuple[Contract, ...]
+    replaced: tuple[Contract, ...]
 
 
 class _Entry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -171,22 +190,45 @@ class ContractStore:
         :class:`ContractStoreFullError` when all are still good, :class:`ContractStoreError` when the
         disk refuses; the store is then what it was.
         """
+        return self.install_all((contract,), now, margin).replaced
+
+    def install_all(
+        self, contracts: Sequence[Contract], now: datetime, margin: timedelta = timedelta()
+    ) -> Installed:
+        """Store several contracts in one change, and choose the first that is stored.
+
+        Each is treated as :meth:`install` does it; those for which no place is left are returned as
+        refused. Raises :class:`ContractStoreFullError` when none has a place; otherwise as :meth:`install`.
+        """
+        delivered = {contract.emaid: contract for contract in contracts}
         with self._changing():
-            replaced = [old for old in self.contracts if old.emaid == contract.emaid]
-            if len(self._contracts) - len(replaced) >= MAX_CONTRACTS:
-                expired = [old for old in self.contracts if now + margin > old.valid_until]
-                if not expired:
-                    raise ContractStoreFullError(
-                        self.directory, f"{MAX_CONTRACTS} contracts are stored and none of them has expired"
-                    )
-                replaced.append(min(expired, key=lambda old: old.valid_until))
-            gone = {old.emaid for old in replaced}
-            data = contract.to_pem()
-            entry = _Entry(contract.emaid, hashlib.sha256(data).hexdigest())
-            replace_file(self.directory / entry.file_name, data, 0o600)
-            kept = (old for old in self._list.contracts if old.emaid not in gone)
-            self._commit(_List(_FORMAT, contract.emaid, (*kept, entry)))
-        return tuple(replaced)
+            kept = [old for old in self.contracts if old.emaid not in delivered]
+            replaced = [old for old in self.contracts if old.emaid in delivered]
+            stored: list[Contract] = []
+            renewed = {old.emaid for old in replaced}
+            room = MAX_CONTRACTS - len(kept) - len(renewed)
+            for contract in delivered.values():
+                if contract.emaid in renewed:
+                    pass
+                elif room > 0:
+                    room -= 1
+                elif (gone := _expired_first(kept, now + margin)) is not None:
+                    kept.remove(gone)
+                    replaced.append(gone)
+                else:
+                    continue
+                stored.append(contract)
+            if not stored:
+                raise ContractStoreFullError(
+                    self.directory, f"{MAX_CONTRACTS} contracts are stored and none of them has expired"
+                )
+            emaids = {old.emaid for old in kept}
+            entries = [entry for entry in self._list.contracts if entry.emaid in emaids]
+            entries += [self._write_contract(contract) for contract in stored]
+            self._commit(_List(_FORMAT, stored[0].emaid, tuple(entries)))
+        names = {contract.emaid for contract in stored}
+        refused = [contract for contract in delivered.values() if contract.emaid not in names]
+        return Installed(tuple(stored), tuple(refused), tuple(replaced))
 
     def choose(self, emaid: str) -> Contract:
         """Choose the contract of ``emaid``; raises :class:`ContractNotFoundError`."""
@@ -337,6 +379,13 @@ class ContractStore:
             )
         return contract
 
+    def _write_contract(self, contract: Contract) -> _Entry:
+        """Write the file of a contract, which nobody lists yet, and return its line of the list."""
+        data = contract.to_pem()
+        entry = _Entry(contract.emaid, hashlib.sha256(data).hexdigest())
+        replace_file(self.directory / entry.file_name, data, 0o600)
+        return entry
+
     def _commit(self, changed: _List) -> None:
         """Make ``changed`` the list; this is the moment at which a change happens."""
         self._write_list(changed)
@@ -358,6 +407,11 @@ class ContractStore:
             unlisted = path.suffix == _SUFFIX and path.name not in listed
             if unlisted or path.suffix == TEMPORARY_SUFFIX:
                 path.unlink()
+
+
+def _expired_first(contracts: Sequence[Contract], now: datetime) -> Contract | None:
+    expired = [contract for contract in contracts if now > contract.valid_until]
+    return min(expired, key=lambda contract: contract.valid_until, default=None)
 
 
 def _set_aside(path: Path) -> Path:

@@ -5,32 +5,34 @@ over real sockets and in virtual time.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from evcc.config import Config
+from evcc.context import Context, Paused
 from evcc.contracts import ContractStore
 from evcc.errors import (
     ChargerCertificateError,
     ContractStoreError,
     DowngradeError,
+    NotOfferedError,
     ProtocolViolationError,
     ResponseTimeoutError,
 )
 from evcc.exchange import Exchange
 from evcc.exit_codes import ExitCode
-from evcc.iso2.session import Session
+from evcc.protocols import Protocol
 from evcc.report import Outcome, Report
 from evcc.vehicle import Vehicle
-from exi.schema import MessageSet
 from pki import profiles
 from pki.chain import parse, validate
 from pki.errors import CertificateError
 from v2g.capture import Capture
 from v2g.endpoint import Endpoint
 from v2g.errors import V2GError
-from v2g.messages import appprotocol, iso2
+from v2g.messages import appprotocol
 from v2g.messages.appprotocol import AppProtocol
 from v2g.net.channel import MessageChannel
 from v2g.net.clock import Clock
@@ -43,52 +45,28 @@ from v2g.sdp import Security
 from v2g.timing import ISO2, Deadline
 from v2g.trace import Tracer
 
+TLS13 = "TLSv1.3"
+
 
 @dataclass(frozen=True, slots=True)
 class Visit:
     """What a car brings to a charger.
 
-    ``tls`` is used where TLS is asked for, or where the charger insists on it. ``stopping`` is set when the driver wants to leave: charging then ends in order.
+    ``stores`` are the contract stores by the names that ``protocols`` call them; those protocols are offered
+    in their order. ``tls`` is used where TLS is asked for, or where the charger insists on it.
+    ``stopping`` is set when the driver wants to leave: charging then ends in order.
     """
 
     network: Network
     clock: Clock
     tracer: Tracer
     vehicle: Vehicle
-    store: ContractStore
+    stores: Mapping[str, ContractStore]
+    protocols: Sequence[Protocol]
     config: Config
     tls: ClientTls
     stopping: asyncio.Event
     capture: Capture | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """A protocol that the car speaks: how it is announced, its messages, and its session."""
-
-    namespace: str
-    major: int
-    minor: int
-    schema: MessageSet
-    run: Callable[[Visit, Exchange, Tracer, Report], Awaitable[None]]
-
-
-async def _iso2(visit: Visit, exchange: Exchange, tracer: Tracer, report: Report) -> None:
-    session = Session(
-        exchange=exchange,
-        vehicle=visit.vehicle,
-        store=visit.store,
-        config=visit.config,
-        clock=visit.clock,
-        tracer=tracer,
-        report=report,
-        stopping=visit.stopping,
-    )
-    await session.run()
-
-
-PROTOCOLS = (Protocol(iso2.NAMESPACE, 2, 0, iso2.SCHEMA, _iso2),)
-"""Those that the car likes best come first; SchemaIDs count from 1."""
 
 
 async def drive_up(visit: Visit, report: Report) -> None:
@@ -99,7 +77,11 @@ async def drive_up(visit: Visit, report: Report) -> None:
     """
     clock, started = visit.clock, visit.clock.monotonic()
     try:
-        await _visit(visit, report)
+        paused = await _visit(visit, report, None)
+        while paused is not None:
+            report.pauses += 1
+            await _rest(visit)
+            paused = await _visit(visit, report, paused)
         report.succeed()
     except (V2GError, ContractStoreError) as error:
         report.fail(error)
@@ -120,7 +102,15 @@ async def drive_up(visit: Visit, report: Report) -> None:
         )
 
 
-async def _visit(visit: Visit, report: Report) -> None:
+async def _rest(visit: Visit) -> None:
+    """Let the time of a pause pass; a driver who comes back ends it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(visit.config.charging.pause_s):
+            await visit.stopping.wait()
+
+
+async def _visit(visit: Visit, report: Report, resumed: Paused | None) -> Paused | None:
+    """Go through one connection; return the session if it was paused, to be resumed by the next one."""
     clock = visit.clock
     seconds = visit.config.timers.communication_setup_s
     setup = Deadline.after(seconds, clock.monotonic(), ISO2.evcc_communication_setup_timeout.name)
@@ -136,22 +126,36 @@ async def _visit(visit: Visit, report: Report) -> None:
         channel = MessageChannel(stream, visit.tracer, clock, initiator=True)
         exchange = Exchange(channel, clock, visit.config, setup)
         try:
-            protocol = await _negotiate(exchange)
-            channel.use(protocol.schema)
-            await protocol.run(visit, exchange, visit.tracer, report)
+            protocol = await _negotiate(exchange, _speakable(visit, stream, resumed))
+            report.protocol = protocol.edition.key
+            exchange.speak(protocol.edition, None if resumed is None else resumed.session_id)
+            paused = await protocol.run(
+                Context(
+                    exchange=exchange,
+                    vehicle=visit.vehicle,
+                    store=visit.stores[protocol.store],
+                    config=visit.config,
+                    clock=clock,
+                    tracer=visit.tracer,
+                    report=report,
+                    stopping=visit.stopping,
+                    resumed=resumed,
+                )
+            )
         finally:
-            report.messages = exchange.messages
-        reason = "the session has ended"
+            report.messages += exchange.messages
+        reason = "the session has ended" if paused is None else "the session is paused"
     except V2GError as error:
         reason = str(error)
         raise
     finally:
-        report.durations.session_s = clock.monotonic() - connecting_at
+        report.durations.session_s = clock.monotonic() - connecting_at + (report.durations.session_s or 0.0)
         if channel is not None:
             await channel.close(reason)
         else:
             visit.tracer.event("tcp.closed", reason=reason, by="us")
             await stream.close()
+    return paused
 
 
 async def _find(visit: Visit, report: Report, setup: Deadline) -> tuple[Endpoint, bool]:
@@ -194,7 +198,10 @@ async def _connect(visit: Visit, charger: Endpoint, report: Report, setup: Deadl
 
 
 async def _secure(visit: Visit, stream: Stream, report: Report, setup: Deadline) -> Stream:
-    """Run the TLS handshake and look at the charger's certificate as ISO 15118 wants it [V2G2-067]."""
+    """Run the TLS handshake and look at the charger's certificate as ISO 15118 wants it [V2G2-067].
+
+    With TLS 1.3 that is done during the handshake, where the charger also judges the car's.
+    """
     clock = visit.clock
     remaining_s = setup.remaining(clock.monotonic())
     secured = await client_tls(
@@ -205,6 +212,8 @@ async def _secure(visit: Visit, stream: Stream, report: Report, setup: Deadline)
         tracer=visit.tracer,
     )
     report.durations.tls_s = secured.tls.elapsed_s
+    if secured.tls.version == TLS13:
+        return secured
     try:
         leaf, *above = [parse(der) for der in secured.tls.peer_chain]
         if above and above[-1].issuer == above[-1].subject:
@@ -219,26 +228,40 @@ async def _secure(visit: Visit, stream: Stream, report: Report, setup: Deadline)
     return secured
 
 
-async def _negotiate(exchange: Exchange) -> Protocol:
+def _speakable(visit: Visit, stream: Stream, resumed: Paused | None) -> list[Protocol]:
+    """Return the protocols that may be spoken over this connection: -20 never below TLS 1.3.
+
+    A paused session is resumed in its own protocol.
+    """
+    version = stream.tls.version if stream.tls is not None else "a plain connection"
+    spoken = [protocol for protocol in visit.protocols if version == TLS13 or not protocol.tls13]
+    if not spoken:
+        raise NotOfferedError(f"{TLS13}, which ISO 15118-20 needs", version)
+    if resumed is None:
+        return spoken
+    return [protocol for protocol in spoken if protocol.edition.key == resumed.protocol] or spoken
+
+
+async def _negotiate(exchange: Exchange, spoken: Sequence[Protocol]) -> Protocol:
     """Agree on a protocol [V2G2-170 ff.]; the charger chooses among those that the car names."""
     request = appprotocol.SupportedAppProtocolReq(
         app_protocol=[
             AppProtocol(
-                protocol_namespace=protocol.namespace,
-                version_number_major=protocol.major,
-                version_number_minor=protocol.minor,
+                protocol_namespace=protocol.edition.namespace,
+                version_number_major=protocol.edition.major,
+                version_number_minor=protocol.edition.minor,
                 schema_id=number,
                 priority=number,
             )
-            for number, protocol in enumerate(PROTOCOLS, start=1)
+            for number, protocol in enumerate(spoken, start=1)
         ]
     )
     response = await exchange.negotiate(request)
     chosen = response.schema_id
-    if chosen is None or not 1 <= chosen <= len(PROTOCOLS):
+    if chosen is None or not 1 <= chosen <= len(spoken):
         reason = f"it chooses SchemaID {chosen}, which the car did not name"
         raise ProtocolViolationError("SupportedAppProtocolRes", reason)
-    return PROTOCOLS[chosen - 1]
+    return spoken[chosen - 1]
 
 
 @asynccontextmanager

@@ -67,6 +67,7 @@ class InstallationFault(StrEnum):
     EMAID_CHECK_DIGIT = "emaid_check_digit"
     EMAID_MISMATCH = "emaid_mismatch"
     KEY_ENVELOPE = "key_envelope"
+    KEY_DECRYPTION = "key_decryption"
     KEY_OUT_OF_RANGE = "key_out_of_range"
     KEY_MISMATCH = "key_mismatch"
 

@@ -37,7 +37,10 @@ class Stop(StrEnum):
     CHARGER = "charger_asked"
     FAULT_CURRENT = "fault_current"
     DRIVER = "driver"
+    EMPTIED = "discharge_limit"
+    PAUSE = "pause"
     RENEGOTIATION = "renegotiation"
+    SERVICE_RENEGOTIATION = "service_renegotiation"
 
 
 class Outcome(StrEnum):
@@ -69,6 +72,9 @@ class Durations(msgspec.Struct, omit_defaults=False):
 class Report(msgspec.Struct):
     """A session as it went; what ``--json`` prints. ``reason`` is a stable word, ``detail`` a sentence.
 
+    ``protocol`` is the short name of the edition; ``service`` and ``control`` are those of -20.
+    ``contracts_installed`` are eMAIDs; ``energy_wh`` went into the battery, ``discharged_wh`` came out.
+
     Until :meth:`succeed` or :meth:`fail` says otherwise it is one that ended by a defect of this program.
     """
 
@@ -77,15 +83,22 @@ class Report(msgspec.Struct):
     detail: str = ""
     exit_code: int = ExitCode.UNEXPECTED
     charger: str = ""
+    protocol: str | None = None
+    service: str | None = None
+    control: str | None = None
     session_id: str | None = None
     evse_id: str | None = None
     payment: str | None = None
     contract_installed: bool = False
+    contracts_installed: list[str] = []
     emaid: str | None = None
     energy_wh: float = 0.0
+    discharged_wh: float = 0.0
     soc_percent: float = 0.0
     rounds: int = 0
     receipts: int = 0
+    pauses: int = 0
+    renegotiations: int = 0
     stopped_by: Stop | None = None
     messages: int = 0
     exi_engine: str = ""

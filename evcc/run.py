@@ -5,9 +5,9 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,15 +19,15 @@ from evcc.contracts import ContractStore
 from evcc.drive import Visit, drive_up
 from evcc.errors import ConfigError
 from evcc.exit_codes import ExitCode
+from evcc.protocols import Protocol, offered, tls_of
 from evcc.report import Outcome, Report
 from v2g.capture import Capture
 from v2g.errors import TlsError
-from v2g.messages import appprotocol, iso2, xmldsig
-from v2g.net.clock import Clock, SystemClock
+from v2g.messages import appprotocol, xmldsig
+from v2g.net.clock import SystemClock
 from v2g.net.keylog import KeyLog
-from v2g.net.network import Network, TcpNetwork
+from v2g.net.network import TcpNetwork
 from v2g.net.process import peak_rss_bytes
-from v2g.net.tls import ClientTls
 from v2g.trace import FanOut, JsonlSink, NullSink, Sink, Tracer
 
 _T = TypeVar("_T")
@@ -53,7 +53,8 @@ def run(options: Options) -> int:
     """
     car = vehicle.load(options.vehicle)
     settings = config.load(options.config, options.overrides)
-    store = ContractStore.open(car.contracts_directory)
+    protocols = offered(settings, car)
+    stores = {name: ContractStore.open(folder) for name, folder in car.contract_folders.items()}
     clock = SystemClock()
     with ExitStack() as stack:
         sinks: list[Sink] = [] if options.as_json else [ConsoleSink(_print)]
@@ -71,24 +72,38 @@ def run(options: Options) -> int:
             "process.ready", pid=os.getpid(), version=version("pnclab"), exi_engine=exi.engine_name()
         )
         if not options.as_json:
-            _print(f"car {car.pcid}, {len(store.contracts)} contracts stored, EXI engine {exi.engine_name()}")
+            count = sum(len(store.contracts) for store in stores.values())
+            _print(f"car {car.pcid}, {count} contracts stored, EXI engine {exi.engine_name()}")
         code = int(ExitCode.UNEXPECTED)
         try:
             try:
-                tls = ClientTls(car.v2g_roots, keylog=keylog)
+                tls = tls_of(car, protocols, keylog=keylog)
             except TlsError as error:
-                raise ConfigError(options.vehicle / "roots" / "v2g", "", error.reason) from error
-            warm_up()
-            sessions = _Sessions(TcpNetwork(), clock, tracer, car, store, settings, tls, capture, options)
+                raise ConfigError(options.vehicle, "", error.reason) from error
+            warm_up(protocols)
+            visit = Visit(
+                network=TcpNetwork(),
+                clock=clock,
+                tracer=tracer,
+                vehicle=car,
+                stores=stores,
+                protocols=protocols,
+                config=settings,
+                tls=tls,
+                stopping=asyncio.Event(),
+                capture=capture,
+            )
+            sessions = _Sessions(visit, options)
             code = asyncio.run(sessions.run())
         finally:
             tracer.event("process.ended", exit_code=code, peak_rss_bytes=peak_rss_bytes())
     return code
 
 
-def warm_up() -> None:
+def warm_up(protocols: Sequence[Protocol]) -> None:
     """Have the codec make its grammars now, and not between two messages."""
-    for schema in (appprotocol.SCHEMA, iso2.SCHEMA, xmldsig.SCHEMA):
+    schemas = [schema for protocol in protocols for schema in protocol.edition.schemas.values()]
+    for schema in (appprotocol.SCHEMA, *schemas, xmldsig.SCHEMA):
         with contextlib.suppress(exi.ExiError):
             exi.decode(b"", schema)  # refused, but with the grammar in place
 
@@ -97,14 +112,7 @@ def warm_up() -> None:
 class _Sessions:
     """The sessions of one process, one after the other, until one fails."""
 
-    network: Network
-    clock: Clock
-    tracer: Tracer
-    vehicle: vehicle.Vehicle
-    store: ContractStore
-    config: config.Config
-    tls: ClientTls
-    capture: Capture | None
+    visit: Visit
     options: Options
 
     async def run(self) -> int:
@@ -116,19 +124,10 @@ class _Sessions:
 
     async def _one(self, number: int) -> int:
         """Run one session, print its summary, and return its exit code."""
-        report = Report(exi_engine=exi.engine_name(), soc_percent=self.vehicle.battery.soc_percent)
+        soc_percent = self.visit.vehicle.battery.soc_percent
+        report = Report(exi_engine=exi.engine_name(), soc_percent=soc_percent)
         stopping = asyncio.Event()
-        visit = Visit(
-            network=self.network,
-            clock=self.clock,
-            tracer=self.tracer.bind(connection=number),
-            vehicle=self.vehicle,
-            store=self.store,
-            config=self.config,
-            tls=self.tls,
-            stopping=stopping,
-            capture=self.capture,
-        )
+        visit = replace(self.visit, tracer=self.visit.tracer.bind(connection=number), stopping=stopping)
         with _leaving_on_signals(report, stopping) as signals:
             try:
                 await drive_up(visit, report)

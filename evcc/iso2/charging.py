@@ -1,22 +1,17 @@
 """Charging in ISO 15118-2, AC: what charger and car can do, power on, the status loop, power off."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from evcc.config import Config
-from evcc.contracts import Contract
+from evcc.context import Context
 from evcc.errors import ProtocolViolationError
-from evcc.exchange import Exchange
-from evcc.iso2.ongoing import until_finished
+from evcc.flow import Flow
 from evcc.iso2.values import number_of, physical, physical_at_most
-from evcc.report import Report, Stop
-from evcc.vehicle import Vehicle
+from evcc.ongoing import until_finished
+from evcc.report import Stop
 from v2g.messages import iso2
 from v2g.messages.iso2 import ChargeProgress, EVSENotification, UnitSymbol
-from v2g.net.clock import Clock
 from v2g.security.signature import sign_metering_receipt_req
-from v2g.trace import Tracer
 
 PHASES = {
     iso2.EnergyTransferMode.AC_three_phase_core: 3,
@@ -51,24 +46,19 @@ class Offer:
 class Charging:
     """The charging part of one session; its methods are the steps of the sequence diagram."""
 
-    exchange: Exchange
-    vehicle: Vehicle
-    config: Config
-    clock: Clock
-    tracer: Tracer
-    report: Report
-    stopping: asyncio.Event
+    context: Context
     mode: iso2.EnergyTransferMode
-    contract: Contract | None
+    flow: Flow = field(init=False)
     _offer: Offer = field(init=False)
-    _status: iso2.EVSEStatus | None = field(init=False, default=None)
     _began_at: float = field(init=False, default=0.0)
-    _counted_at: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        self.flow = Flow(self.context, self.context.vehicle.battery.max_power_w)
 
     async def agree_on_parameters(self) -> None:
         """Tell what the car needs, and take the charger's first schedule [V2G2-476]."""
-        car = self.vehicle
-        wanted_wh = car.battery.missing_wh(self.config.charging.target_soc_percent)
+        car = self.context.vehicle
+        wanted_wh = car.battery.missing_wh(self.context.config.charging.target_soc_percent)
         request = iso2.ChargeParameterDiscoveryReq(
             requested_energy_transfer_mode=self.mode,
             ev_charge_parameter=iso2.AC_EVChargeParameter(
@@ -78,9 +68,7 @@ class Charging:
                 ev_min_current=physical(car.ac.min_current_a, UnitSymbol.A),
             ),
         )
-        response = await until_finished(
-            self.exchange, self.config, self.clock, request, iso2.ChargeParameterDiscoveryRes
-        )
+        response = await until_finished(self.context, request, iso2.ChargeParameterDiscoveryRes)
         self._offer = read_offer(response)
 
     async def start(self) -> None:
@@ -90,95 +78,76 @@ class Charging:
         followed by charging.
         """
         await self._deliver_power(ChargeProgress.Start, self._profile())
-        if _wish(self._status) is Stop.RENEGOTIATION:
-            self._status = None
-        self._began_at = self._counted_at = self.clock.monotonic()
+        if self.flow.wish is Stop.RENEGOTIATION:
+            self.flow.wish = None
+        self.flow.begin()
+        self._began_at = self.context.clock.monotonic()
 
     async def loop(self) -> Stop:
         """Ask for the status, round after round, until there is a reason to stop; return it."""
-        while (stop := self._reason_to_stop()) is None:
-            response = await self.exchange.ask(iso2.ChargingStatusReq(), iso2.ChargingStatusRes)
-            self._count()
-            self.report.rounds += 1
-            self._status = response.ac_evse_status
+        while (stop := self.flow.reason_to_stop()) is None:
+            response = await self.context.exchange.ask(iso2.ChargingStatusReq(), iso2.ChargingStatusRes)
+            self.flow.count(self._offered_w())
+            self.flow.wish = _wish(response.ac_evse_status)
             if response.evse_max_current is not None:
                 self._offer.max_current_a = number_of(
                     response.evse_max_current, UnitSymbol.A, "ChargingStatusRes", "EVSEMaxCurrent"
                 )
-            self._trace_round()
+            self.flow.asked(self._offered_w())
             if response.receipt_required:
                 await self._sign_receipt(response)
-            if self._reason_to_stop() is None:
-                await self._pause(self.config.charging.interval_s)
+            if self.flow.reason_to_stop() is None:
+                await self.flow.pause(self.context.config.charging.interval_s)
         return stop
 
     async def renegotiate(self) -> None:
         """Ask for new charging parameters, as the charger wants [V2G2-680]."""
         await self._deliver_power(ChargeProgress.Renegotiate, None)
-        self._status = None
+        self.context.report.renegotiations += 1
+        self.flow.wish = None
 
     async def stop(self) -> None:
         """Open the contactors."""
         await self._deliver_power(ChargeProgress.Stop, None)
-        self._count()
+        self.flow.count(self._offered_w())
 
     async def _deliver_power(self, progress: ChargeProgress, profile: iso2.ChargingProfile | None) -> None:
         request = iso2.PowerDeliveryReq(
             charge_progress=progress, sa_schedule_tuple_id=self._offer.schedule_id, charging_profile=profile
         )
-        response = await self.exchange.ask(request, iso2.PowerDeliveryRes)
-        self._status = response.evse_status
+        response = await self.context.exchange.ask(request, iso2.PowerDeliveryRes)
+        self.flow.wish = _wish(response.evse_status)
 
     async def _sign_receipt(self, status: iso2.ChargingStatusRes) -> None:
         """Sign what the charger's meter showed, which it asks of a car with a contract [V2G2-691]."""
-        if self.contract is None or status.meter_info is None:
-            missing = "a contract" if self.contract is None else "MeterInfo"
+        contract = self.context.contract
+        if contract is None or status.meter_info is None:
+            missing = "a contract" if contract is None else "MeterInfo"
             raise ProtocolViolationError("ChargingStatusRes", f"it asks for a receipt without {missing}")
         request = iso2.MeteringReceiptReq(
             id=RECEIPT_ID,
-            session_id=self.exchange.session_id,
+            session_id=self.context.exchange.session_id,
             sa_schedule_tuple_id=status.sa_schedule_tuple_id,
             meter_info=status.meter_info,
         )
-        signature = sign_metering_receipt_req(request, self.contract.key)
-        self.tracer.event("signature.created", what="MeteringReceiptReq", references=[RECEIPT_ID])
-        response = await self.exchange.ask(request, iso2.MeteringReceiptRes, signature=signature)
-        self.report.receipts += 1
-        if _wish(response.evse_status) is not None:
-            self._status = response.evse_status
-
-    def _reason_to_stop(self) -> Stop | None:
-        battery, limits = self.vehicle.battery, self.config.charging
-        if self.stopping.is_set():
-            return Stop.DRIVER
-        if (wish := _wish(self._status)) is not None:
-            return wish
-        if battery.full:
-            return Stop.FULL
-        if battery.soc_percent >= limits.target_soc_percent:
-            return Stop.TARGET
-        return Stop.ROUNDS if 0 < limits.rounds <= self.report.rounds else None
+        signature = sign_metering_receipt_req(request, contract.ecdsa_key)
+        self.context.signed("MeteringReceiptReq", RECEIPT_ID)
+        response = await self.context.exchange.ask(request, iso2.MeteringReceiptRes, signature=signature)
+        self.context.report.receipts += 1
+        self.flow.wish = _wish(response.evse_status) or self.flow.wish
 
     def _offered_w(self) -> float:
         """Return the power on offer now: what outlet, car and schedule allow together."""
-        car, offer = self.vehicle.ac, self._offer
+        car, offer = self.context.vehicle.ac, self._offer
         current_a = min(offer.max_current_a, car.max_current_a)
         if current_a < car.min_current_a:
             return 0.0
         phases = min(PHASES[self.mode], car.phases)
-        limit_w = offer.power_limit_w(self.clock.monotonic() - self._began_at)
+        limit_w = offer.power_limit_w(self.context.clock.monotonic() - self._began_at)
         return min(limit_w, current_a * offer.voltage_v * phases)
 
-    def _count(self) -> None:
-        """Put the energy into the battery that flowed since the last time."""
-        now = self.clock.monotonic()
-        taken_wh = self.vehicle.battery.charge(now - self._counted_at, self._offered_w())
-        self._counted_at = now
-        self.report.energy_wh += taken_wh
-        self.report.soc_percent = self.vehicle.battery.soc_percent
-
     def _profile(self) -> iso2.ChargingProfile:
-        highest_w = self.vehicle.battery.max_power_w
+        highest_w = self.context.vehicle.battery.max_power_w
         entries = [
             iso2.ProfileEntry(
                 charging_profile_entry_start=round(start_s),
@@ -187,26 +156,6 @@ class Charging:
             for start_s, limit_w in self._offer.schedule[:_MAX_PROFILE_ENTRIES]
         ]
         return iso2.ChargingProfile(profile_entry=entries)
-
-    def _trace_round(self) -> None:
-        self.tracer.event(
-            "charging",
-            energy_wh=self.report.energy_wh,
-            soc_percent=self.vehicle.battery.soc_percent,
-            power_w=self.vehicle.battery.power_w(self._offered_w()),
-            round=self.report.rounds,
-        )
-
-    async def _pause(self, seconds: float) -> None:
-        """Let power flow for a while; a driver who wants to leave ends it early."""
-        started = self.clock.monotonic()
-        try:
-            async with asyncio.timeout(seconds):
-                await self.stopping.wait()
-        except TimeoutError:
-            pass
-        finally:
-            self.report.durations.waiting_s += self.clock.monotonic() - started
 
 
 def read_offer(response: iso2.ChargeParameterDiscoveryRes) -> Offer:

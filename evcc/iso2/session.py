@@ -5,26 +5,22 @@ the orderly end of a session that worked. That holds for FAILED responses and ex
 standard has the car terminate, and equally for answers that the car itself turns down.
 """
 
-import asyncio
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from evcc.config import Config, Payment
-from evcc.contracts import Contract, ContractStore
+from evcc import choice
+from evcc.config import Payment
+from evcc.context import Context
+from evcc.contracts import Contract
 from evcc.errors import InstallationError, NotOfferedError, ProtocolViolationError
-from evcc.exchange import Exchange
 from evcc.iso2 import installation
 from evcc.iso2.charging import PHASES, Charging
-from evcc.iso2.ongoing import until_finished
-from evcc.report import Report, Stop
-from evcc.vehicle import Vehicle
+from evcc.ongoing import until_finished
+from evcc.report import Stop
 from v2g.messages import iso2
 from v2g.messages.iso2 import PaymentOption, ResponseCode
-from v2g.net.clock import Clock
 from v2g.security.signature import sign_authorization_req
-from v2g.trace import Tracer
 
 CERTIFICATE_SERVICE_ID = 2
 INSTALLATION_PARAMETER_SET = 1
@@ -35,22 +31,14 @@ AUTHORIZATION_ID = "id1"
 class Session:
     """One session on an established connection with the -2 schema in force."""
 
-    exchange: Exchange
-    vehicle: Vehicle
-    store: ContractStore
-    config: Config
-    clock: Clock
-    tracer: Tracer
-    report: Report
-    stopping: asyncio.Event
+    context: Context
     _offer: iso2.ServiceDiscoveryRes = field(init=False)
 
     async def run(self) -> None:
         """Go through the whole session; raises what ended it early."""
         await self.session_setup()
         await self.service_discovery()
-        contract = None
-        if self.config.payment is Payment.EXTERNAL:
+        if self.context.config.payment is Payment.EXTERNAL:
             await self.payment_service_selection(PaymentOption.ExternalPayment, install=False)
             await self.authorization()
         else:
@@ -62,7 +50,7 @@ class Session:
                 contract = await self.certificate_installation()
             challenge = await self.payment_details(contract)
             await self.signed_authorization(contract, challenge)
-        charging = self.charging(contract)
+        charging = Charging(self.context, self._energy_transfer_mode())
         stopped_by = Stop.RENEGOTIATION
         while stopped_by is Stop.RENEGOTIATION:
             await charging.agree_on_parameters()
@@ -71,53 +59,34 @@ class Session:
             if stopped_by is Stop.RENEGOTIATION:
                 await charging.renegotiate()
         await charging.stop()
-        self.report.stopped_by = stopped_by
+        self.context.report.stopped_by = stopped_by
         await self.session_stop()
 
     async def session_setup(self) -> None:
         """Introduce the car, without a session to resume, and take the new SessionID [V2G2-750]."""
-        request = iso2.SessionSetupReq(evcc_id=self.vehicle.evccid.mac)
-        response = await self.exchange.ask(request, iso2.SessionSetupRes)
+        request = iso2.SessionSetupReq(evcc_id=self.context.vehicle.evccid.mac)
+        response = await self.context.exchange.open(request, iso2.SessionSetupRes)
         if response.response_code is ResponseCode.OK_OldSessionJoined:
             raise ProtocolViolationError("SessionSetupRes", "it joins a session that the car does not have")
-        self.report.session_id = self.exchange.session_id.hex()
-        self.report.evse_id = response.evse_id
-        self.tracer = self.tracer.bind(session=self.report.session_id)
-        self.exchange.settled(self.tracer)
-        self.tracer.event("session.started")
+        self.context.opened(response.evse_id)
 
     async def service_discovery(self) -> None:
         """Ask what the charger offers, and for the payment and power that this session needs."""
-        self._offer = await self.exchange.ask(iso2.ServiceDiscoveryReq(), iso2.ServiceDiscoveryRes)
-        wanted = (
-            PaymentOption.ExternalPayment
-            if self.config.payment is Payment.EXTERNAL
-            else PaymentOption.Contract
-        )
+        exchange, payment = self.context.exchange, self.context.config.payment
+        self._offer = await exchange.ask(iso2.ServiceDiscoveryReq(), iso2.ServiceDiscoveryRes)
+        wanted = PaymentOption.ExternalPayment if payment is Payment.EXTERNAL else PaymentOption.Contract
         options = self._offer.payment_option_list.payment_option
         if wanted not in options:
             raise NotOfferedError(f"payment by {wanted}", ", ".join(options))
-        self.report.payment = wanted
+        self.context.report.payment = wanted
         self._energy_transfer_mode()
 
     def usable_contract(self) -> Contract | None:
-        """Return the chosen contract, or None when a new one is to be installed.
-
-        A contract that is about to expire is used after all where the charger cannot install another.
-        """
-        contract, now = self.store.chosen, self.clock.now()
+        """Return the contract to pay with, or None when a new one is to be installed."""
         installable = self._certificate_service() is not None
-        margin = self.config.renew_before if installable else timedelta()
-        if contract is not None and contract.usable(now, margin):
-            self._use(contract)
-            return contract
+        contract = choice.usable_contract(self.context, installable=installable)
         if contract is not None:
-            self.tracer.event(
-                "certificate.rejected",
-                rule="expired" if now + margin > contract.valid_until else "not_yet_valid",
-                subject=contract.certificate.subject.rfc4514_string(),
-                detail=f"valid until {contract.valid_until.isoformat()}",
-            )
+            return self.context.use(contract)
         if not installable:
             services = self._offer.service_list.service if self._offer.service_list else []
             offered = ", ".join(service.service_category for service in services) or "no further service"
@@ -127,7 +96,7 @@ class Session:
     async def service_detail(self) -> None:
         """Make sure that the certificate service can install, not only update."""
         request = iso2.ServiceDetailReq(service_id=CERTIFICATE_SERVICE_ID)
-        response = await self.exchange.ask(request, iso2.ServiceDetailRes)
+        response = await self.context.exchange.ask(request, iso2.ServiceDetailRes)
         if response.service_id != CERTIFICATE_SERVICE_ID:
             reason = f"it is about service {response.service_id}, not {CERTIFICATE_SERVICE_ID}"
             raise ProtocolViolationError("ServiceDetailRes", reason)
@@ -150,43 +119,36 @@ class Session:
             selected_payment_option=option,
             selected_service_list=iso2.SelectedServiceList(selected_service=selected),
         )
-        await self.exchange.ask(request, iso2.PaymentServiceSelectionRes)
+        await self.context.exchange.ask(request, iso2.PaymentServiceSelectionRes)
 
     async def certificate_installation(self) -> Contract:
         """Ask for a contract, examine what comes, and store it; only then is it used."""
-        car, durations = self.vehicle, self.report.durations
+        context = self.context
+        car, clock, durations = context.vehicle, context.clock, context.report.durations
         request, signature = installation.build_request(
             car.provisioning_certificate, car.provisioning_key, car.v2g_roots
         )
-        self.tracer.event("signature.created", what="CertificateInstallationReq", references=[request.id])
-        asked_at = self.clock.monotonic()
-        response = await self.exchange.ask(request, iso2.CertificateInstallationRes, signature=signature)
-        answered_at = self.clock.monotonic()
+        context.signed("CertificateInstallationReq", request.id)
+        asked_at = clock.monotonic()
+        response = await context.exchange.ask(request, iso2.CertificateInstallationRes, signature=signature)
+        answered_at = clock.monotonic()
         durations.installation_s = answered_at - asked_at
         try:
             contract = installation.examine(
                 response,
-                self.exchange.header.signature,
+                context.exchange.signature,
                 key=car.provisioning_key,
                 roots=car.v2g_roots,
-                at=self.clock.now(),
-                check_digit=self.config.check_digit,
-                tracer=self.tracer,
+                at=clock.now(),
+                check_digit=context.config.check_digit,
+                tracer=context.tracer,
             )
         except InstallationError as error:
-            self.tracer.event("contract.refused", fault=error.fault, rule=error.rule, detail=error.detail)
+            context.turned_down(error)
             raise
-        self.store.install(contract, self.clock.now(), self.config.renew_before)
-        durations.checking_s = self.clock.monotonic() - answered_at
-        self.report.contract_installed = True
-        self.tracer.event(
-            "contract.installed",
-            emaid=contract.emaid,
-            certificate_serial=f"{contract.certificate.serial_number:x}",
-            valid_until=contract.valid_until,
-        )
-        self._use(contract)
-        return contract
+        contract = choice.keep(context, [contract])
+        durations.checking_s = clock.monotonic() - answered_at
+        return context.use(contract)
 
     async def payment_details(self, contract: Contract) -> bytes:
         """Show the contract, and return the challenge that the charger wants signed."""
@@ -200,45 +162,24 @@ class Session:
                 ),
             ),
         )
-        response = await self.exchange.ask(request, iso2.PaymentDetailsRes)
+        response = await self.context.exchange.ask(request, iso2.PaymentDetailsRes)
         return response.gen_challenge
 
     async def signed_authorization(self, contract: Contract, challenge: bytes) -> None:
         """Prove that the car holds the contract's key."""
         request = iso2.AuthorizationReq(id=AUTHORIZATION_ID, gen_challenge=challenge)
-        signature = sign_authorization_req(request, contract.key)
-        self.tracer.event("signature.created", what="AuthorizationReq", references=[AUTHORIZATION_ID])
-        await until_finished(
-            self.exchange, self.config, self.clock, request, iso2.AuthorizationRes, signature
-        )
+        signature = sign_authorization_req(request, contract.ecdsa_key)
+        self.context.signed("AuthorizationReq", AUTHORIZATION_ID)
+        await until_finished(self.context, request, iso2.AuthorizationRes, signature)
 
     async def authorization(self) -> None:
         """Wait until the driver has identified himself at the charger."""
-        request = iso2.AuthorizationReq()
-        await until_finished(self.exchange, self.config, self.clock, request, iso2.AuthorizationRes)
-
-    def charging(self, contract: Contract | None) -> Charging:
-        """Return the charging part of this session."""
-        return Charging(
-            exchange=self.exchange,
-            vehicle=self.vehicle,
-            config=self.config,
-            clock=self.clock,
-            tracer=self.tracer,
-            report=self.report,
-            stopping=self.stopping,
-            mode=self._energy_transfer_mode(),
-            contract=contract,
-        )
+        await until_finished(self.context, iso2.AuthorizationReq(), iso2.AuthorizationRes)
 
     async def session_stop(self) -> None:
         """Say goodbye."""
         request = iso2.SessionStopReq(charging_session=iso2.ChargingSession.Terminate)
-        await self.exchange.ask(request, iso2.SessionStopRes)
-
-    def _use(self, contract: Contract) -> None:
-        self.report.emaid = contract.emaid
-        self.tracer.event("contract.used", emaid=contract.emaid)
+        await self.context.exchange.ask(request, iso2.SessionStopRes)
 
     def _certificate_service(self) -> iso2.Service | None:
         """Return the service for contract certificates, if the charger has it."""
@@ -249,6 +190,6 @@ class Session:
         """Return the mode that suits the car best among those on offer."""
         offered = self._offer.charge_service.supported_energy_transfer_mode.energy_transfer_mode
         for mode, phases in PHASES.items():
-            if mode in offered and phases <= self.vehicle.ac.phases:
+            if mode in offered and phases <= self.context.vehicle.ac.phases:
                 return mode
         raise NotOfferedError("AC charging", ", ".join(offered))

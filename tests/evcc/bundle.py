@@ -42,7 +42,7 @@ class Bundle:
 
     def body(self, code: ResponseCode = ResponseCode.OK) -> iso2.CertificateInstallationRes:
         """The response without its signature."""
-        sealed = self.envelope or seal_iso2(self.contract.key, self.receiver, self.world.entropy)
+        sealed = self.envelope or seal_iso2(self.contract.ecdsa_key, self.receiver, self.world.entropy)
         return iso2.CertificateInstallationRes(
             response_code=code,
             sa_provisioning_certificate_chain=chain(self.signer_chain),

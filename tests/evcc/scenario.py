@@ -9,10 +9,11 @@ from typing import Any
 
 from cryptography import x509
 
-from evcc import config, vehicle
-from evcc.config import Config, Payment
+from evcc import vehicle
+from evcc.config import Config, Payment, load
 from evcc.contracts import ContractStore
 from evcc.drive import Visit, drive_up
+from evcc.protocols import offered, tls_of
 from evcc.report import Report
 from pki.store import write_certificates, write_key
 from tests.evcc.charger import Charger
@@ -22,7 +23,7 @@ from v2g.net.clock import LoopClock
 from v2g.net.keylog import KeyLog
 from v2g.net.sdp import Answer, SdpServer
 from v2g.net.simulated import Fault, SimulatedNetwork
-from v2g.net.tls import ClientTls, ServerTls
+from v2g.net.tls import ServerTls
 from v2g.net.virtual import run_virtual
 from v2g.trace import ListSink, Tracer, null_tracer
 
@@ -69,7 +70,7 @@ def build_vehicle(folder: Path, world: World) -> Path:
 def settings(overrides: Mapping[str, Any] | None = None, *, payment: Payment, tls: bool) -> Config:
     """A configuration; contract payment over plain TCP, which none may configure, included."""
     quick = {"charging.rounds": 2, "network.interface": "sim0", "network.connect": "[fe80::1]:61341"}
-    loaded = config.load(None, quick | dict(overrides or {}) | {"payment": "external"})
+    loaded = load(None, quick | dict(overrides or {}) | {"payment": "external"})
     return replace(loaded, payment=payment, tls=tls)
 
 
@@ -118,6 +119,8 @@ def visit(
             on_trace(trace)
         car = vehicle.load(folder)
         store = ContractStore.open(car.contracts_directory)
+        config = settings(overrides, payment=payment, tls=secured)
+        protocols = offered(config, car)
         report, stopping = Report(), asyncio.Event()
         if leave_after_s is not None:
             asyncio.get_running_loop().call_later(leave_after_s, stopping.set)
@@ -134,9 +137,10 @@ def visit(
                 clock=clock,
                 tracer=Tracer("evcc", trace, clock.now),
                 vehicle=car,
-                store=store,
-                config=settings(overrides, payment=payment, tls=secured),
-                tls=ClientTls(car.v2g_roots, keylog=keylog, now=clock.now),
+                stores={"iso2": store},
+                protocols=protocols,
+                config=config,
+                tls=tls_of(car, protocols, keylog=keylog, now=clock.now),
                 stopping=stopping,
                 capture=recorder,
             )

@@ -57,7 +57,7 @@ def test_what_is_installed_is_there_after_reopening(store: ContractStore, contra
     assert again.chosen is not None
     assert again.chosen.certificate == contracts[1].certificate
     assert again.chosen.sub_certificates == contracts[1].sub_certificates
-    assert again.chosen.key.private_numbers() == contracts[1].key.private_numbers()
+    assert again.chosen.ecdsa_key.private_numbers() == contracts[1].ecdsa_key.private_numbers()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions are those of POSIX")

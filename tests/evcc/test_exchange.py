@@ -10,6 +10,7 @@ from v2g.net.channel import MessageChannel
 from v2g.net.clock import LoopClock
 from v2g.net.simulated import SimulatedNetwork
 from v2g.net.virtual import run_virtual
+from v2g.protocols import ISO2
 from v2g.timing import Deadline
 from v2g.trace import ListSink, Tracer
 
@@ -42,8 +43,8 @@ async def converse(world: World, trace: ListSink, pause_s: float, *, settled: bo
         setup = Deadline.after(20.0, clock.monotonic(), "V2G_EVCC_CommunicationSetup_Timeout")
         exchange = Exchange(channel, clock, config.load(None, {}), setup)
         await exchange.negotiate(appprotocol.SupportedAppProtocolReq(app_protocol=[OFFER]))
-        channel.use(iso2.SCHEMA)
-        await exchange.ask(iso2.SessionSetupReq(evcc_id=bytes(6)), iso2.SessionSetupRes)
+        exchange.speak(ISO2)
+        await exchange.open(iso2.SessionSetupReq(evcc_id=bytes(6)), iso2.SessionSetupRes)
         if settled:
             exchange.settled(channel.tracer)
         clock.skipped_s += pause_s

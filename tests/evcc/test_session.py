@@ -391,5 +391,5 @@ def test_any_chunking_gives_the_same_session(drive: Drive, chunk_size: int | Non
 def test_secrets_stay_out_of_the_trace(drive: Drive) -> None:
     run = drive()
     assert run.store.chosen is not None
-    secret = f"{run.store.chosen.key.private_numbers().private_value:x}"
+    secret = f"{run.store.chosen.ecdsa_key.private_numbers().private_value:x}"
     assert secret not in repr(run.trace.records)
