@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from backend_stub.access import store as access_store
 from backend_stub.ccp import store as ccp_store
 from backend_stub.ccp.interface import ContractPool
 from backend_stub.ccp.service import BundlePool
+from backend_stub.cps.generation import ContractGenerator, HostedIssuer
 from backend_stub.cps.interface import ProvisioningService, Signer
 from backend_stub.cps.service import ProvisioningSigner, SigningIdentity
 from backend_stub.database import Database
@@ -47,6 +49,7 @@ SCHEMAS = (
     msp_store.SCHEMA,
     event_log.SCHEMA,
     event_store.SCHEMA,
+    access_store.SCHEMA,
 )
 _ROOTS = {RootType.V2G: "v2g_root", RootType.OEM: "oem_root", RootType.MO: "mo_root"}
 _ISSUERS = ("oem_sub_ca2", "mo_sub_ca2", "cps_leaf")
@@ -62,6 +65,7 @@ class Market:
     pcp: ProvisioningPool
     ccp: ContractPool
     rcp: RootCertificatePool
+    generator: ContractGenerator
 
 
 async def open_market(
@@ -92,7 +96,16 @@ async def open_market(
     msp = ContractDesk(database, operator, pcp, cps, ccp, now, entropy)
     await oem.settle()
     await msp.settle()
-    return Market(oem=oem, msp=msp, cps=cps, pcp=pcp, ccp=ccp, rcp=rcp)
+    generator = HostedIssuer(
+        hierarchy["mo_sub_ca2"],
+        hierarchy["mo_sub_ca1"].certificate,
+        provisioning=pcp,
+        signing=cps,
+        contracts=ccp,
+        now=now,
+        entropy=entropy,
+    )
+    return Market(oem=oem, msp=msp, cps=cps, pcp=pcp, ccp=ccp, rcp=rcp, generator=generator)
 
 
 def load_hierarchy(directory: Path, *, now: datetime) -> Hierarchy:

@@ -35,7 +35,7 @@ def create_app(market: Market, *, tracer: Tracer, monotonic: Callable[[], float]
         redirect_slashes=False,  # a redirect is not an answer that OPCP knows
     )
     app.include_router(ccp_routes.router(market.ccp, market.rcp))
-    app.include_router(cps_routes.router(market.cps))
+    app.include_router(cps_routes.router(market.cps, market.generator))
     app.include_router(pcp_routes.router(market.pcp))
     app.include_router(rcp_routes.router(market.rcp))
     app.include_router(oem_routes.router(market.oem))
