@@ -34,9 +34,13 @@ def judge(peer_chain: Sequence[bytes], config: Config) -> None:
 
 
 def broken_rule(peer_chain: Sequence[bytes], config: Config) -> str:
-    """Return certificate and rule behind a refusal by OpenSSL; empty when our own rules see nothing wrong."""
+    """Return certificate and rule behind a refusal by OpenSSL; empty when our own rules see nothing wrong.
+
+    OpenSSL shows a server no certificate that it has refused; then the roots that cars are trusted by are told.
+    """
     if not peer_chain:
-        return ""
+        names = ", ".join(root.subject.rfc4514_string() for root in config.roots_iso20)
+        return f"trusted roots: {names}" if names else ""
     try:
         leaf, *above = map(chain.parse, peer_chain)
         profile = _profile(leaf, config)
