@@ -29,6 +29,7 @@ _LETTERS_DIGITS_3 = re.compile(r"[0-9A-Z]{3}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_WMI = re.compile(r"[0-9A-HJ-NPR-Z]{3}")
 _PORTS = range(1, 0x10000)
 _PORT_DIGITS = 5
 
@@ -216,7 +217,7 @@ class _Reader:
         makers: dict[str, Maker] = {}
         for index, section in enumerate(self._file.maker):
             key = f"maker[{index}]"
-            self._matches(f"{key}.wmi", section.wmi, _LETTERS_DIGITS_3, "three of 0-9 A-Z")
+            self._matches(f"{key}.wmi", section.wmi, _WMI, "three of 0-9 A-Z without I, O and Q")
             self._known(f"{key}.provider", section.provider, names)
             if section.provider in makers:
                 raise self._error(f"{key}.provider", f"{section.provider!r} has a maker already")

@@ -4,17 +4,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-import exi
 from backend_stub.ccp.interface import Contract, ContractPool, Installation, SignedBundle
 from backend_stub.errors import Code, MarketError
 from backend_stub.federation import calls
 from backend_stub.federation.broadcast import MISSES, first_success
 from backend_stub.federation.cars import CarCopies
 from backend_stub.federation.peer import Peer
-from pki.chain import parse
-from pki.names import common_name
-from v2g.identifiers import Pcid
-from v2g.messages import iso2
+from backend_stub.reading import read_request
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +38,7 @@ class FederatedContractPool:
         if miss.code is Code.REVOKED:
             # The copy that is held of another provider's car may be out of date.
             try:
-                await self._copies.look_again(_pcid(request))
+                await self._copies.look_again(read_request(request).pcid)
                 return await self._local.answer(request)
             except MarketError as error:
                 if error.code is not Code.NO_CONTRACT:
@@ -131,13 +127,3 @@ class FederatedContractPool:
             for peer in self._peers:
                 group.create_task(one(peer))
         return results
-
-
-def _pcid(request: bytes) -> str:
-    """Return the PCID in a request that the own pool has read and verified."""
-    message = exi.decode(request, iso2.SCHEMA)
-    if not isinstance(message, iso2.V2G_Message) or not isinstance(
-        body := message.body.body_element, iso2.CertificateInstallationReq
-    ):
-        raise MarketError(Code.MESSAGE, "not a CertificateInstallationReq")
-    return str(Pcid.parse(common_name(parse(body.oem_provisioning_cert))))

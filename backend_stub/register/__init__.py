@@ -1,0 +1,1 @@
+"""Vehicle register: the stand-in for the national one."""

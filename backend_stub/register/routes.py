@@ -1,0 +1,77 @@
+"""The counter of the vehicle register: not part of OPCP, which begins at the PCID."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path, status
+from pydantic import Field
+
+from backend_stub.access import Party, Scope, allow
+from backend_stub.errors import Code, MarketError
+from backend_stub.register.interface import Registration, VehicleRegister
+from backend_stub.web.answers import refusals
+from backend_stub.web.fields import Body, PcidField
+
+_Text = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class RegistrationRequest(Body):
+    """A car that goes on the road, or changes its keeper."""
+
+    number: _Text = Field(description="Registration number.", examples=["B-PN 2026"])
+    vin: _Text
+    pcid: PcidField
+    keeper: _Text
+
+
+class RegistrationBody(Body):
+    """What the register tells of a car."""
+
+    number: str
+    vin: str
+    pcid: str
+    registeredAt: datetime  # noqa: N815 - spelled as on the wire
+
+    @classmethod
+    def of(cls, entry: Registration) -> "RegistrationBody":
+        """Describe a registration. Its keeper's name stays in the register."""
+        return cls(number=entry.number, vin=entry.vin, pcid=entry.pcid, registeredAt=entry.registered_at)
+
+
+class RegisteredBody(RegistrationBody):
+    """A new registration."""
+
+    keeper: str
+    document: str = Field(description="The reference of the keeper's document. It is shown only now.")
+
+
+def router(register: VehicleRegister) -> APIRouter:
+    """Return the routes of this role."""
+    routes = APIRouter(prefix="/register/v1", tags=["Vehicle register"])
+
+    @routes.post(
+        "/vehicles",
+        summary="Register a car",
+        status_code=status.HTTP_201_CREATED,
+        responses=refusals(Code.CONFLICT),
+    )
+    async def enter(
+        body: RegistrationRequest, _party: Annotated[Party, allow(Scope.MARKET)]
+    ) -> RegisteredBody:
+        """Register a car under a number; again for another keeper, whose document then replaces the old one."""
+        made = await register.enter(body.number, body.vin, body.pcid, body.keeper)
+        entry = made.registration
+        told = RegistrationBody.of(entry).model_dump()
+        return RegisteredBody(**told, keeper=entry.keeper, document=made.document)
+
+    @routes.get("/vehicles/{number}", summary="Find a car by its number", responses=refusals(Code.UNKNOWN))
+    async def find(
+        number: Annotated[str, Path(max_length=40)], _party: Annotated[Party, allow(Scope.PCP_READ)]
+    ) -> RegistrationBody:
+        """Return VIN and PCID of the car that bears a registration number."""
+        entry = await register.by_number(number)
+        if entry is None:
+            raise MarketError(Code.UNKNOWN, f"no car with number {number}")
+        return RegistrationBody.of(entry)
+
+    return routes
