@@ -1,4 +1,4 @@
-"""What the production line may ask of the car maker's back office."""
+"""What the production line, the workshop and a mobility operator may ask of the car maker's back office."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,27 +19,75 @@ class Vehicle:
     built_at: datetime
     uploaded: bool
     """The PCP has confirmed the upload of its chain."""
+    vin: str = ""
+    region: str = ""
+    """Where it is sold, which decides the V2G roots it holds."""
+    previous_pcid: str | None = None
+    """What it was called before its key was replaced under a new PCID."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltVehicle:
-    """What goes into a new car besides its private key, which the production line has already."""
+    """What goes into a car besides its private key, which the production line has already."""
 
     vehicle: Vehicle
     sub_cas: Sequence[x509.Certificate]
     """Sub-CA 2, sub-CA 1."""
     v2g_roots: Sequence[x509.Certificate]
+    code: str = ""
+    """One-time code on a card for the driver: who has it may have one contract made. Shown this once."""
 
 
-class CarMaker(Protocol):
+class EntitlementDesk(Protocol):
+    """Who can say whether somebody may have a contract for a car."""
+
+    async def redeem(self, pcid: str, code: str, reference: str) -> None:
+        """Use a car's one-time code up for ``reference``, the contract that is being made.
+
+        Again with the same reference is the same use. Raises MarketError: UNKNOWN_PCID; ENTITLEMENT for a
+        wrong or used code, or after too many wrong tries.
+        """
+        ...
+
+    async def restore(self, pcid: str, code: str, reference: str) -> None:
+        """Take a use back: the contract was not made after all. Nothing happens where there was none."""
+        ...
+
+
+class CarMaker(EntitlementDesk, Protocol):
     """The role OEM."""
 
-    async def build(self, request: x509.CertificateSigningRequest) -> BuiltVehicle:
+    async def build(
+        self, request: x509.CertificateSigningRequest, *, region: str | None = None, vin: str | None = None
+    ) -> BuiltVehicle:
         """Register a car for the key that ``request`` proves possession of, and upload its chain to the PCP.
 
         The name in the request is not looked at: the maker gives the PCID. Asking again with the same key
-        returns the same car. Raises MarketError: REQUEST for a bad proof or a key on another curve.
+        returns the same car. Without ``region`` it is sold in the maker's first one; without ``vin`` it gets a new one.
+        Raises MarketError: REQUEST for a bad proof, a key on another curve, an unknown region or a wrong VIN;
+        CONFLICT for a VIN that another car has; PEER when the roots of the region cannot be had now.
         """
+        ...
+
+    async def rekey(
+        self, pcid: str, request: x509.CertificateSigningRequest, *, new_pcid: bool = False
+    ) -> BuiltVehicle:
+        """Replace a car's key: a new certificate under the same PCID, or under a new one.
+
+        The contracts made for the old key are of no use any more, and every pool deletes them. Asking again with the
+        same key changes nothing. Raises MarketError: UNKNOWN_PCID, REQUEST, CONFLICT (the key is another car's).
+        """
+        ...
+
+    async def issue_code(self, pcid: str) -> str:
+        """Give out a new one-time code for a car; an earlier one that was not used is void.
+
+        Raises MarketError(UNKNOWN_PCID).
+        """
+        ...
+
+    async def find(self, pcid: str) -> Vehicle | None:
+        """Return a car by its PCID, None when it is not ours."""
         ...
 
     async def vehicles(self, limit: int) -> Sequence[Vehicle]:

@@ -1,6 +1,7 @@
-"""The table of the car maker. The private key of a car never comes here."""
+"""The table of the car maker. The private key of a car never comes here, of its one-time code only a hash."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -21,11 +22,28 @@ _vehicles = sa.Table(
     sa.Column("built_at", UtcDateTime, nullable=False, index=True),
     # Empty until the PCP has confirmed the upload.
     sa.Column("uploaded_at", UtcDateTime),
+    # Cars of before there were VINs and regions have none.
+    sa.Column("vin", sa.String(17), unique=True),
+    sa.Column("region", sa.String(32)),
+    sa.Column("previous_pcid", sa.String(18)),
+    sa.Column("code_sha256", sa.String(64)),
+    # The contract that the code was used for.
+    sa.Column("code_reference", sa.String(15)),
+    sa.Column("code_wrong_tries", sa.Integer),
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What is kept of a car's one-time code."""
+
+    sha256: str | None
+    reference: str | None
+    wrong_tries: int
+
+
 def insert(connection: sa.Connection, vehicle: Vehicle, key_fingerprint: str) -> None:
-    """Add a car; raises IntegrityError when PCID, EVCCID or key are taken."""
+    """Add a car; raises IntegrityError when PCID, EVCCID, VIN or key are taken."""
     connection.execute(
         _vehicles.insert(),
         {
@@ -34,16 +52,73 @@ def insert(connection: sa.Connection, vehicle: Vehicle, key_fingerprint: str) ->
             "key_fingerprint": key_fingerprint,
             "certificate": der(vehicle.certificate),
             "built_at": vehicle.built_at,
+            "vin": vehicle.vin or None,
+            "region": vehicle.region or None,
         },
+    )
+
+
+def replace_key(connection: sa.Connection, pcid: str, vehicle: Vehicle, key_fingerprint: str) -> None:
+    """Give a car another key, and perhaps another PCID; raises IntegrityError when one of them is taken.
+
+    The chain must be uploaded again; the one-time code of the old key is void.
+    """
+    connection.execute(
+        _vehicles.update()
+        .where(_vehicles.c.pcid == pcid)
+        .values(
+            pcid=vehicle.pcid,
+            key_fingerprint=key_fingerprint,
+            certificate=der(vehicle.certificate),
+            previous_pcid=vehicle.previous_pcid,
+            uploaded_at=None,
+            code_sha256=None,
+            code_reference=None,
+            code_wrong_tries=0,
+        )
     )
 
 
 def by_key(connection: sa.Connection, key_fingerprint: str) -> Vehicle | None:
     """Return the car with this key."""
+    return _one(connection, _vehicles.c.key_fingerprint == key_fingerprint)
+
+
+def by_pcid(connection: sa.Connection, pcid: str) -> Vehicle | None:
+    """Return the car with this PCID."""
+    return _one(connection, _vehicles.c.pcid == pcid)
+
+
+def by_vin(connection: sa.Connection, vin: str) -> Vehicle | None:
+    """Return the car with this VIN."""
+    return _one(connection, _vehicles.c.vin == vin)
+
+
+def put_code(connection: sa.Connection, pcid: str, sha256: str) -> bool:
+    """Keep a new one-time code; say whether there is such a car."""
+    values = {"code_sha256": sha256, "code_reference": None, "code_wrong_tries": 0}
+    return connection.execute(_vehicles.update().where(_vehicles.c.pcid == pcid).values(values)).rowcount > 0
+
+
+def code_of(connection: sa.Connection, pcid: str) -> Code | None:
+    """Return what is kept of a car's code, None for a car that is not ours."""
     row = connection.execute(
-        sa.select(_vehicles).where(_vehicles.c.key_fingerprint == key_fingerprint)
+        sa.select(_vehicles.c.code_sha256, _vehicles.c.code_reference, _vehicles.c.code_wrong_tries).where(
+            _vehicles.c.pcid == pcid
+        )
     ).first()
-    return None if row is None else _vehicle(row)
+    return None if row is None else Code(row.code_sha256, row.code_reference, row.code_wrong_tries or 0)
+
+
+def bind_code(connection: sa.Connection, pcid: str, reference: str | None) -> None:
+    """Note what a code was used for; None: it was not."""
+    connection.execute(_vehicles.update().where(_vehicles.c.pcid == pcid).values(code_reference=reference))
+
+
+def count_wrong_try(connection: sa.Connection, pcid: str) -> None:
+    """Note that somebody gave a wrong code."""
+    tries = sa.func.coalesce(_vehicles.c.code_wrong_tries, 0) + 1
+    connection.execute(_vehicles.update().where(_vehicles.c.pcid == pcid).values(code_wrong_tries=tries))
 
 
 def mark_uploaded(connection: sa.Connection, pcid: str, now: datetime) -> None:
@@ -68,6 +143,11 @@ def count(connection: sa.Connection) -> int:
     return int(connection.execute(sa.select(sa.func.count()).select_from(_vehicles)).scalar_one())
 
 
+def _one(connection: sa.Connection, condition: "sa.ColumnElement[bool]") -> Vehicle | None:
+    row = connection.execute(sa.select(_vehicles).where(condition)).first()
+    return None if row is None else _vehicle(row)
+
+
 def _vehicle(row: "sa.Row[tuple[object, ...]]") -> Vehicle:
     return Vehicle(
         pcid=row.pcid,
@@ -75,4 +155,7 @@ def _vehicle(row: "sa.Row[tuple[object, ...]]") -> Vehicle:
         certificate=stored(row.certificate),
         built_at=row.built_at,
         uploaded=row.uploaded_at is not None,
+        vin=row.vin or "",
+        region=row.region or "",
+        previous_pcid=row.previous_pcid,
     )

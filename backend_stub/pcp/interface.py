@@ -45,8 +45,9 @@ class ProvisioningPool(Protocol):
     async def put(self, chain: ProvisioningChain) -> Provisioning:
         """Register or replace the certificate of a car; the PCID is the certificate's common name.
 
-        A certificate with another key makes every contract for the old key useless; they are deleted.
-        Raises MarketError: CHAIN or CHAIN_EXPIRED for a chain that ends at no OEM root of the RCP.
+        A certificate with another key makes every contract for the old key useless; they are deleted, as are
+        the previous PCID's entry and contracts, where the chain names one. Raises MarketError: CHAIN or
+        CHAIN_EXPIRED for a chain that ends at no OEM root of the RCP; CHAIN for a previous PCID of another maker.
         """
         ...
 

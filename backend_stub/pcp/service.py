@@ -18,6 +18,8 @@ from pki.names import common_name
 from pki.profiles import OEM_PROVISIONING
 from v2g.identifiers import IdentifierError, Pcid
 
+_WMI_LENGTH = 3
+
 
 class CertificatePool:
     """Validates what enters and tells the contract pools when a car's key changes."""
@@ -43,6 +45,8 @@ class CertificatePool:
             raise chain_refusal(error, "provisioning certificate") from error
         except IdentifierError as error:
             raise MarketError(Code.CHAIN, f"provisioning certificate: common name: {error}") from error
+        if chain.previous_pcid is not None and chain.previous_pcid[:_WMI_LENGTH] != pcid[:_WMI_LENGTH]:
+            raise MarketError(Code.CHAIN, f"PCID {pcid} cannot follow {chain.previous_pcid}: another maker's")
         root = path[-1]
         entry = Provisioning(
             pcid=pcid,
@@ -63,6 +67,9 @@ class CertificatePool:
         # After the commit, and also when nothing changed: repeating a PUT that was cut off here finishes it.
         for follower in self._followers:
             await follower.provisioning_changed(pcid, entry.key_fingerprint)
+        previous = chain.previous_pcid
+        if previous is not None and previous != pcid and await self.find(previous) is not None:
+            await self.delete(previous)
         return entry
 
     async def find(self, pcid: str) -> Provisioning | None:
