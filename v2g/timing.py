@@ -168,6 +168,8 @@ _ISO20_MESSAGES = (
     "WPT_ChargeLoop",
     "DC_WeldingDetection",
     "MeteringConfirmation",
+    "VehicleCheckIn",
+    "VehicleCheckOut",
     "SessionStop",
 )
 _CHARGE_LOOPS = ("AC_ChargeLoop", "DC_ChargeLoop", "WPT_ChargeLoop")
