@@ -31,6 +31,7 @@ from backend_stub.pcp.service import CertificatePool
 from backend_stub.rcp import store as rcp_store
 from backend_stub.rcp.interface import RootCertificatePool, RootType
 from backend_stub.rcp.service import RootPool
+from backend_stub.rcp.trust_list import TrustListSigner
 from pki.chain import validate
 from pki.entropy import Entropy
 from pki.errors import CertificateError, StoreError
@@ -66,6 +67,7 @@ class Market:
     ccp: ContractPool
     rcp: RootCertificatePool
     generator: ContractGenerator
+    trust_list: TrustListSigner
 
 
 async def open_market(
@@ -96,6 +98,7 @@ async def open_market(
     msp = ContractDesk(database, operator, pcp, cps, ccp, now, entropy)
     await oem.settle()
     await msp.settle()
+    trust_list = TrustListSigner(rcp, signer.chain, identity.key, now)
     generator = HostedIssuer(
         hierarchy["mo_sub_ca2"],
         hierarchy["mo_sub_ca1"].certificate,
@@ -105,7 +108,9 @@ async def open_market(
         now=now,
         entropy=entropy,
     )
-    return Market(oem=oem, msp=msp, cps=cps, pcp=pcp, ccp=ccp, rcp=rcp, generator=generator)
+    return Market(
+        oem=oem, msp=msp, cps=cps, pcp=pcp, ccp=ccp, rcp=rcp, generator=generator, trust_list=trust_list
+    )
 
 
 def load_hierarchy(directory: Path, *, now: datetime) -> Hierarchy:

@@ -33,6 +33,11 @@ SERVED = frozenset({Edition.ISO2})
 """The editions whose messages this market reads and writes."""
 
 
+def spelling(of: Edition) -> str:
+    """Return how this market writes an edition where nobody asked for another spelling."""
+    return next(text for text, found in SPELLINGS.items() if found is of)
+
+
 def edition(namespace: str) -> Edition:
     """Return the edition that a spelling means; raises MarketError(NAMESPACE) for an unknown one."""
     try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -49,6 +50,10 @@ class FederatedRootPool:
     async def add(self, root_type: RootType, certificate: x509.Certificate) -> Root:
         """See :class:`~backend_stub.rcp.interface.RootCertificatePool`."""
         return await self._local.add(root_type, certificate)
+
+    async def remove(self, root_id: uuid.UUID) -> None:
+        """See :class:`~backend_stub.rcp.interface.RootCertificatePool`: an own one only."""
+        await self._local.remove(root_id)
 
     async def roots(self, root_type: RootType | None = None) -> Sequence[Root]:
         """See :class:`~backend_stub.rcp.interface.RootCertificatePool`; missing ones are fetched first.

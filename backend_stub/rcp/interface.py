@@ -51,6 +51,13 @@ class RootCertificatePool(Protocol):
         """
         ...
 
+    async def remove(self, root_id: uuid.UUID) -> None:
+        """Take a trust anchor out, from every branch that it anchors; raises MarketError(UNKNOWN).
+
+        What stands in the pools under it stays there, and is of no use while it is missing.
+        """
+        ...
+
     async def roots(self, root_type: RootType | None = None) -> Sequence[Root]:
         """Return the roots of one type, or all, in the order in which they were added."""
         ...

@@ -6,15 +6,22 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
-from pydantic import Field
+from cryptography.hazmat.primitives.asymmetric import ec
+from fastapi import APIRouter, Query, Response
+from pydantic import BeforeValidator, Field
 
+from backend_stub.access import Party, Scope, allow
 from backend_stub.errors import Code, MarketError
+from backend_stub.namespaces import Edition, spelling
 from backend_stub.rcp.interface import Root, RootCertificatePool, RootType
+from backend_stub.rcp.trust_list import TrustListSigner
 from backend_stub.web.answers import refusals
 from backend_stub.web.fields import Body, CertificateField
 from pki.names import common_name
 from v2g.messages.iso2 import NAMESPACE
+
+
+_ISO2_CURVE = "secp256r1"
 
 
 class RootCertificate(Body):
@@ -36,6 +43,8 @@ class RootCertificate(Body):
     def of(cls, root: Root) -> "RootCertificate":
         """Describe ``root``."""
         certificate = root.certificate
+        key = certificate.public_key()
+        algorithm = key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else "ed448"
         return cls(
             rootCertificateId=root.id,
             rootType=_TYPES[root.root_type],
@@ -46,8 +55,8 @@ class RootCertificate(Body):
             validFrom=certificate.not_valid_before_utc,
             validTo=certificate.not_valid_after_utc,
             fingerprint=root.fingerprint,
-            signatureAlgorithm="secp256r1",
-            xsdMsgDefNamespace=NAMESPACE,
+            signatureAlgorithm=algorithm,
+            xsdMsgDefNamespace=NAMESPACE if algorithm == _ISO2_CURVE else spelling(Edition.ISO20),
         )
 
 
@@ -70,37 +79,110 @@ class RootCollection(Body):
     RootCertificateCollection: RootCertificates
 
 
+class NewRoot(Body):
+    """A trust anchor to be taken in."""
+
+    caCertificate: CertificateField
+    rootType: Literal["MO", "V2G", "OEM"]
+
+
+class TrustListBody(Body):
+    """What the list holds."""
+
+    rootCertificates: list[RootCertificate]
+
+
+class TrustListAnswer(Body):
+    """All trust anchors, signed."""
+
+    signerCertificate: CertificateField
+    timeStamp: datetime
+    CTL: TrustListBody
+    signature: str = Field(
+        description="JWS in its compact form: ES256, the signer's chain in `x5c`; the payload repeats `timeStamp` "
+        "and has `fingerprint` and `rootType` of each root."
+    )
+
+
 class RootAnswer(Body):
     """One root."""
 
     RootResponse: RootCertificate
 
 
-def router(pool: RootCertificatePool) -> APIRouter:
+def router(pool: RootCertificatePool, signer: TrustListSigner) -> APIRouter:
     """Return the routes of this role."""
     routes = APIRouter(prefix="/v1/root", tags=["RCP: root certificate pool"])
 
     @routes.get("/rootCerts", summary="List the trust anchors", responses=refusals())
     async def list_roots(
+        _party: Annotated[Party, allow(Scope.RCP_READ)],
         root_type: Annotated[
-            RootType | None, Query(alias="rootType", description="Only the roots of this branch.")
+            Literal["mo", "v2g", "oem"] | None,
+            BeforeValidator(_lower),
+            Query(alias="rootType", description="Only the roots of this branch."),
         ] = None,
     ) -> RootCollection:
         """Return the roots of one branch, or of all."""
-        roots = await pool.roots(root_type)
+        roots = await pool.roots(None if root_type is None else RootType(root_type))
         found = [RootCertificate.of(root) for root in roots]
         return RootCollection(RootCertificateCollection=RootCertificates(rootCertificates=found))
+
+    @routes.put(
+        "/rootCerts",
+        summary="Take a trust anchor in",
+        responses=refusals(Code.CHAIN, Code.CHAIN_EXPIRED),
+    )
+    async def put_root(body: NewRoot, _party: Annotated[Party, allow(Scope.RCP_WRITE)]) -> RootAnswer:
+        """Believe a root from now on. For whoever runs the market; repeating it changes nothing."""
+        root = await pool.add(RootType(body.rootType.lower()), body.caCertificate)
+        return RootAnswer(RootResponse=RootCertificate.of(root))
 
     @routes.get(
         "/rootCerts/{root_certificate_id}",
         summary="Get one trust anchor",
         responses=refusals(Code.UNKNOWN),
     )
-    async def get_root(root_certificate_id: UUID) -> RootAnswer:
+    async def get_root(
+        root_certificate_id: UUID, _party: Annotated[Party, allow(Scope.RCP_READ)]
+    ) -> RootAnswer:
         """Return the root with this id."""
-        for root in await pool.roots():
-            if root.id == root_certificate_id:
-                return RootAnswer(RootResponse=RootCertificate.of(root))
-        raise MarketError(Code.UNKNOWN, f"no root {root_certificate_id}")
+        return RootAnswer(RootResponse=RootCertificate.of(await find_root(pool, root_certificate_id)))
+
+    @routes.delete(
+        "/rootCerts/{root_certificate_id}",
+        summary="Withdraw a trust anchor",
+        response_class=Response,
+        responses=refusals(Code.UNKNOWN),
+    )
+    async def delete_root(
+        root_certificate_id: UUID, _party: Annotated[Party, allow(Scope.RCP_WRITE)]
+    ) -> Response:
+        """Believe a root no more. For whoever runs the market; its own roots are back with its next start."""
+        await pool.remove(root_certificate_id)
+        return Response()
+
+    @routes.get("/ctl", summary="Get the certificate trust list", responses=refusals())
+    async def trust_list(_party: Annotated[Party, allow(Scope.RCP_READ)]) -> TrustListAnswer:
+        """Return all trust anchors in one signed list."""
+        found = await signer.trust_list()
+        return TrustListAnswer(
+            signerCertificate=found.signer,
+            timeStamp=found.made_at,
+            CTL=TrustListBody(rootCertificates=[RootCertificate.of(root) for root in found.roots]),
+            signature=found.signature,
+        )
 
     return routes
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+async def find_root(pool: RootCertificatePool, root_id: UUID) -> Root:
+    """Return the root with this id; raises MarketError(UNKNOWN)."""
+    for root in await pool.roots():
+        if root.id == root_id:
+            return root
+    raise MarketError(Code.UNKNOWN, f"no root {root_id}")

@@ -24,13 +24,13 @@ _roots = sa.Table(
 )
 
 
-def insert(connection: sa.Connection, root: Root, der: bytes, now: datetime) -> None:
-    """Add a root unless it is there."""
+def insert(connection: sa.Connection, root: Root, der: bytes, now: datetime) -> bool:
+    """Add a root unless it is there; say whether it was not."""
     known = sa.select(_roots.c.position).where(
         _roots.c.fingerprint == root.fingerprint, _roots.c.root_type == root.root_type
     )
     if connection.execute(known).first() is not None:
-        return
+        return False
     last = connection.execute(sa.select(sa.func.coalesce(sa.func.max(_roots.c.position), 0))).scalar_one()
     connection.execute(
         _roots.insert(),
@@ -42,6 +42,12 @@ def insert(connection: sa.Connection, root: Root, der: bytes, now: datetime) -> 
             "added_at": now,
         },
     )
+    return True
+
+
+def delete(connection: sa.Connection, fingerprint: str) -> None:
+    """Remove a root from every branch."""
+    connection.execute(_roots.delete().where(_roots.c.fingerprint == fingerprint))
 
 
 def all_roots(connection: sa.Connection) -> Sequence[Root]:

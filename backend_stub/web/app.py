@@ -37,7 +37,7 @@ def create_app(market: Market, *, tracer: Tracer, monotonic: Callable[[], float]
     app.include_router(ccp_routes.router(market.ccp, market.rcp))
     app.include_router(cps_routes.router(market.cps, market.generator))
     app.include_router(pcp_routes.router(market.pcp))
-    app.include_router(rcp_routes.router(market.rcp))
+    app.include_router(rcp_routes.router(market.rcp, market.trust_list))
     app.include_router(oem_routes.router(market.oem))
     app.include_router(msp_routes.router(market.msp))
     app.include_router(overview.router(market))
