@@ -6,6 +6,7 @@ from cryptography import x509
 
 from pki.entropy import Entropy
 from secc.config import Config
+from secc.pausing import PausedSessions
 from secc.sources import BundleSource
 from secc.station import Station
 from v2g.net.clock import Clock
@@ -13,17 +14,22 @@ from v2g.net.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The roots this charger believes in: ``mo`` for contracts, ``v2g`` for provisioning services."""
+    """The roots this charger believes in, for one generation of the standard.
+
+    ``mo`` for contracts, ``v2g`` for provisioning services, ``oem`` for provisioning certificates of cars
+    (none: only their validity is judged).
+    """
 
     mo: tuple[x509.Certificate, ...] = ()
     v2g: tuple[x509.Certificate, ...] = ()
+    oem: tuple[x509.Certificate, ...] = ()
 
 
 @dataclass(slots=True)
 class Charger:
     """Settings, station, clock, randomness, trust and backend of one charger.
 
-    ``source`` is None when no backend is configured: then nothing is installed here. ``stopping`` is set
+    ``trust`` is for ISO 15118-2, ``trust20`` for ISO 15118-20. ``source`` is None when no backend is configured: then nothing is installed here. ``stopping`` is set
     when the charger is to end: cars that charge are told so, and no new session begins.
     """
 
@@ -33,6 +39,8 @@ class Charger:
     entropy: Entropy
     source: BundleSource | None = None
     trust: Trust = field(default_factory=Trust)
+    trust20: Trust = field(default_factory=Trust)
+    paused: PausedSessions = field(default_factory=PausedSessions)
     stopping: bool = False
 
     @property
@@ -42,5 +50,10 @@ class Charger:
 
     @property
     def takes_contracts(self) -> bool:
-        """True if Plug & Charge is possible here (over TLS)."""
+        """True if Plug & Charge is possible here with ISO 15118-2 (over TLS)."""
         return self.config.payment.contract and bool(self.trust.mo)
+
+    @property
+    def takes_contracts20(self) -> bool:
+        """True if Plug & Charge is possible here with ISO 15118-20 (over TLS)."""
+        return self.config.payment.contract and bool(self.trust20.mo)

@@ -7,13 +7,14 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
 from secc.errors import ConfigError
+from secc.namespaces import ISO20_NAMESPACES
 from v2g.endpoint import Endpoint
 from v2g.errors import IdentifierError
 from v2g.identifiers import Evseid
@@ -36,6 +37,9 @@ class Network(Section, frozen=True, kw_only=True):
     plain: bool = True
     max_connections: Annotated[int, Meta(ge=1, le=10_000)] = 32
     max_message_bytes: Annotated[int, Meta(ge=1024, le=65535)] = 16384
+    protocols: tuple[str, ...] = ("iso2", "iso20-ac", "iso20-dc")
+    iso20_plain: bool = False
+    iso2_tls13: bool = True
     handshake_timeout_s: Annotated[float, Meta(gt=0, le=18)] = 10.0
     linger_s: Annotated[float, Meta(ge=0, le=5)] = 2.0
     shutdown_grace_s: NotNegative = 2.0
@@ -49,6 +53,8 @@ class Certificates(Section, frozen=True, kw_only=True):
     key: str = ""
     v2g_roots: str = ""
     mo_roots: str = ""
+    oem_roots: str = ""
+    vehicle_roots: str = ""
 
 
 class Backend(Section, frozen=True, kw_only=True):
@@ -57,7 +63,8 @@ class Backend(Section, frozen=True, kw_only=True):
     url: str = ""
     ca: str = ""
     reserve_s: Annotated[float, Meta(ge=0, le=3)] = 0.25
-    max_response_bytes: Annotated[int, Meta(ge=1024)] = 65536
+    max_response_bytes: Annotated[int, Meta(ge=1024)] = 131_072
+    iso20_namespace: str = ISO20_NAMESPACES[0]
     verify_bundle: bool = True
 
 
@@ -65,6 +72,8 @@ class Installation(Section, frozen=True, kw_only=True):
     """``[installation]``: the certificate service."""
 
     offer: bool = True
+    give_up: Literal["message", "ongoing"] = "ongoing"
+    answer_after_s: Annotated[float, Meta(gt=0, le=4)] = 1.0
 
 
 class Payment(Section, frozen=True, kw_only=True):
@@ -72,6 +81,7 @@ class Payment(Section, frozen=True, kw_only=True):
 
     contract: bool = True
     external: bool = True
+    providers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a charger at which nobody can pay."""
@@ -91,12 +101,65 @@ class StationConfig(Section, frozen=True, kw_only=True):
     """``[station]``: the outlets."""
 
     evse_id: str = "DE*PNC*E00001"
-    outlets: Annotated[int, Meta(ge=1, le=999)] = 8
+    outlets: Annotated[int, Meta(ge=0, le=500)] = 8
+    dc_outlets: Annotated[int, Meta(ge=0, le=499)] = 4
     voltage_v: Annotated[float, Meta(ge=100, le=1000)] = 230.0
     max_current_a: Annotated[float, Meta(ge=6, le=80)] = 32.0
     phases: Annotated[int, Meta(ge=1, le=3)] = 3
+    bidirectional: bool = True
     meter_id: Annotated[str, Meta(min_length=1, max_length=28)] = "PNC-METER"
     receipt_every: Annotated[int, Meta(ge=0)] = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a charger at which nobody can charge."""
+        if not self.outlets + self.dc_outlets:
+            raise ValueError("there must be an outlet: outlets or dc_outlets")
+
+
+class Dc(Section, frozen=True, kw_only=True):
+    """``[dc]``: the supply behind each DC outlet."""
+
+    max_voltage_v: Annotated[float, Meta(ge=100, le=1500)] = 920.0
+    min_voltage_v: Annotated[float, Meta(ge=0, le=1000)] = 150.0
+    max_current_a: Annotated[float, Meta(gt=0, le=3000)] = 300.0
+    max_power_w: Annotated[float, Meta(gt=0, le=4_000_000)] = 150_000.0
+    ramp_v_per_s: Annotated[float, Meta(gt=0)] = 500.0
+    ramp_a_per_s: Annotated[float, Meta(gt=0)] = 200.0
+    isolation_s: NotNegative = 2.0
+    decay_s: Annotated[float, Meta(gt=0)] = 0.2
+
+    def __post_init__(self) -> None:
+        """Refuse a supply without a range of voltages."""
+        if self.min_voltage_v >= self.max_voltage_v:
+            raise ValueError("min_voltage_v must be less than max_voltage_v")
+
+
+class Schedule(Section, frozen=True, kw_only=True):
+    """``[schedule]``: how the charger makes and changes schedules."""
+
+    rounds: Annotated[int, Meta(ge=0)] = 0
+    delay_s: NotNegative = 0.0
+    power_tolerance_w: NotNegative = 0.0
+    discharge_w: NotNegative = 0.0
+    renegotiation: bool = True
+    standby: bool = True
+    price_per_kwh: NotNegative = 0.49
+    currency: Annotated[str, Meta(min_length=3, max_length=3)] = "EUR"
+
+
+class Pause(Section, frozen=True, kw_only=True):
+    """``[pause]``: sessions that cars interrupt and come back to."""
+
+    allow: bool = True
+    keep_s: NotNegative = 86_400.0
+
+
+class Wishes(Section, frozen=True, kw_only=True):
+    """``[wishes]``: after how many rounds of the charge loop the charger asks the car for something."""
+
+    pause_after: Annotated[int, Meta(ge=0)] = 0
+    schedule_renegotiation_after: Annotated[int, Meta(ge=0)] = 0
+    service_renegotiation_after: Annotated[int, Meta(ge=0)] = 0
 
 
 class Output(Section, frozen=True, kw_only=True):
@@ -117,6 +180,10 @@ class Config(Section, frozen=True, kw_only=True):
     payment: Payment = Payment()
     external: External = External()
     station: StationConfig = StationConfig()
+    dc: Dc = Dc()
+    schedule: Schedule = Schedule()
+    pause: Pause = Pause()
+    wishes: Wishes = Wishes()
     output: Output = Output()
 
 
@@ -164,11 +231,18 @@ def convert(data: Mapping[str, Any], source: str) -> Config:
         if unknown:
             key, reason = ".".join(filter(None, (key, unknown["name"]))), "there is no such key"
         raise ConfigError(source, key, reason) from error
+    if config.backend.iso20_namespace not in ISO20_NAMESPACES:
+        known = ", ".join(ISO20_NAMESPACES)
+        raise ConfigError(source, "backend.iso20_namespace", f"unknown; known are {known}")
     for key, text, parse in (
         ("network.listen", config.network.listen, Endpoint.parse),
         ("network.listen_plain", config.network.listen_plain, Endpoint.parse),
         ("backend.url", config.backend.url, _check_url),
-        ("station.evse_id", f"{config.station.evse_id}*{config.station.outlets}", Evseid.parse),
+        (
+            "station.evse_id",
+            f"{config.station.evse_id}*{config.station.outlets + config.station.dc_outlets}",
+            Evseid.parse,
+        ),
     ):
         try:
             if text:

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from cryptography import x509
-
-from pki.keys import VerifyingKey
 from secc.charger import Charger
+from secc.contract import Contract
 from secc.errors import ContactorError
 from secc.station import AcOutlet, DcOutlet, Kind, Outlet
 from secc.waiting import Waits
@@ -13,15 +11,6 @@ from v2g.trace import Tracer
 
 _SESSION_ID_BYTES = 8
 _CHALLENGE_BYTES = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Contract:
-    """The contract that a session is identified by; its chain has been validated."""
-
-    emaid: str
-    certificate: x509.Certificate
-    key: VerifyingKey
 
 
 @dataclass(slots=True, kw_only=True)

@@ -14,7 +14,8 @@ from pki.errors import CertificateError, Rule
 from pki.keys import VerifyingKey
 from pki.names import common_name
 from pki.profiles import Profile
-from secc.context import Context, Contract
+from secc.context import Context
+from secc.contract import Contract
 from secc.waiting import Progress
 from v2g.errors import SignatureError
 from v2g.identifiers import Emaid

@@ -18,6 +18,7 @@ import httpx
 import msgspec
 
 from secc.errors import BundleError, BundleFailure
+from secc.namespaces import ISO20_NAMESPACES
 from secc.sources import Bundles, Wanted
 from v2g.messages import iso20
 from v2g.net.clock import Clock
@@ -28,12 +29,6 @@ PATH = "/v1/ccp/signedContractData"
 MAX_RESPONSE_BYTES = 131_072
 """Room for eight contracts of ISO 15118-20."""
 
-ISO20_NAMESPACES = (
-    "urn:iso:15118:20:2022:MsgDef",
-    "urn:iso:15118:20:2020:MsgDef",
-    iso20.COMMON_MESSAGES.namespace,
-)
-"""How markets spell the message set of ISO 15118-20: OPCP, OPNC, OCPP."""
 
 _CONNECTIONS = httpx.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=60.0)
 
