@@ -8,6 +8,7 @@ from typing import Protocol
 
 from cryptography import x509
 
+from pki.names import domain_components
 from pki.profiles import Edition
 from pki.revocation import Reason, RevocationChecker
 
@@ -36,6 +37,31 @@ _PROFILES = {
 }
 
 
+class Kind(StrEnum):
+    """What a certificate is for. Names alone do not tell: a charger may be called as contracts begin."""
+
+    CONTRACT = "contract"
+    CAR = "car"
+    CHARGER = "charger"
+    SIGNER = "signer"
+    CA = "ca"
+    OTHER = "other"
+
+    @classmethod
+    def of(cls, certificate: x509.Certificate) -> "Kind":
+        """Return the kind of a certificate, by its basic constraints and domain component."""
+        try:
+            if certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+                return cls.CA
+        except x509.ExtensionNotFound:
+            pass
+        domains = domain_components(certificate)
+        return _KINDS.get(domains[0], cls.OTHER) if len(domains) == 1 else cls.OTHER
+
+
+_KINDS = {"MO": Kind.CONTRACT, "OEM": Kind.CAR, "CPO": Kind.CHARGER, "CPS": Kind.SIGNER}
+
+
 @dataclass(frozen=True, slots=True)
 class Issued:
     """A certificate for the index; ``pcid`` is the car that a contract is for."""
@@ -58,6 +84,7 @@ class Certificate:
 
     issuer_fingerprint: str
     serial: int
+    kind: Kind
     name: str
     """Its common name: eMAID, PCID, SECCID, or what a CA is called."""
     pcid: str | None
@@ -78,20 +105,22 @@ class RevokeOrder:
 class Selection:
     """Which certificates are to be revoked: those that meet everything that is given.
 
-    ``names``   common names: eMAIDs of contracts, PCIDs of provisioning certificates
-    ``prefix``  what the common name begins with, such as the ``DEPNC`` of all contracts of one operator
+    ``names``        common names: eMAIDs of contracts, PCIDs of provisioning certificates
+    ``kind``         what the certificates are for; None: whatever they are for
+    ``prefix``       what the common name begins with, such as the ``DEPNC`` of all contracts of one operator
     ``pcid_prefix``  what the PCID of the car begins with that a contract is for
-    ``issuer``  SHA-256 of the CA that issued them
+    ``issuer``       SHA-256 of the CA that issued them
     """
 
     names: Sequence[str] = ()
+    kind: Kind | None = None
     prefix: str = ""
     pcid_prefix: str = ""
     issuer: str = ""
 
     @property
     def empty(self) -> bool:
-        """True if nothing is given: that selects nothing, and never everything."""
+        """True if nothing is given, or a kind only: that selects nothing, and never everything."""
         return not (self.names or self.prefix or self.pcid_prefix or self.issuer)
 
 

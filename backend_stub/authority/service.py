@@ -18,6 +18,7 @@ from backend_stub.authority.interface import (
     Certificate,
     Crl,
     Issued,
+    Kind,
     OcspAnswer,
     Pointers,
     Progress,
@@ -353,6 +354,7 @@ class CertificateOffice:
         return store.NewEntry(
             issuer_id=authority.id,
             serial=certificate.serial_number,
+            kind=Kind.of(certificate),
             name=common_name(certificate),
             pcid=issued.pcid,
             not_after=certificate.not_valid_after_utc,

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from cryptography import x509
 
-from backend_stub.authority.interface import Certificate, Crl, Selection
+from backend_stub.authority.interface import Certificate, Crl, Kind, Selection
 from backend_stub.certificates import der
 from backend_stub.database import UtcDateTime, put_row
 from pki.crl import Entry
@@ -38,6 +38,7 @@ _certificates = sa.Table(
     SCHEMA,
     sa.Column("issuer_id", sa.ForeignKey(_issuers.c.id), primary_key=True),
     sa.Column("serial", sa.String(40), primary_key=True),
+    sa.Column("kind", sa.String(8), nullable=False),
     sa.Column("name", sa.String(MAX_NAME), nullable=False, index=True),
     sa.Column("pcid", sa.String(18), index=True),
     sa.Column("not_after", UtcDateTime, nullable=False),
@@ -70,6 +71,7 @@ _LISTED = (
     sa.select(
         _issuers.c.fingerprint,
         _certificates.c.serial,
+        _certificates.c.kind,
         _certificates.c.name,
         _certificates.c.pcid,
         _certificates.c.not_after,
@@ -87,6 +89,7 @@ class NewEntry:
 
     issuer_id: int
     serial: int
+    kind: Kind
     name: str
     pcid: str | None
     not_after: datetime
@@ -141,6 +144,7 @@ def register(connection: sa.Connection, entries: Sequence[NewEntry], now: dateti
             (entry.issuer_id, f"{entry.serial:x}"): {
                 "issuer_id": entry.issuer_id,
                 "serial": f"{entry.serial:x}",
+                "kind": entry.kind.value,
                 "name": entry.name[:MAX_NAME],
                 "pcid": entry.pcid,
                 "not_after": entry.not_after,
@@ -309,6 +313,8 @@ def _new_revision(connection: sa.Connection, issuer_ids: Iterable[int]) -> None:
 
 def _conditions(selection: Selection) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
+    if selection.kind is not None:
+        found.append(_certificates.c.kind == selection.kind.value)
     if selection.prefix:
         found.append(_certificates.c.name.startswith(selection.prefix, autoescape=True))
     if selection.pcid_prefix:
@@ -319,14 +325,15 @@ def _conditions(selection: Selection) -> list[sa.ColumnElement[bool]]:
     return found
 
 
-def _revoked(row: "sa.Row[Any]") -> Revoked | None:
+def _revoked(row: Any) -> Revoked | None:
     return None if row.revoked_at is None else Revoked(row.revoked_at, Reason(row.reason))
 
 
-def _certificate(row: "sa.Row[Any]") -> Certificate:
+def _certificate(row: Any) -> Certificate:
     return Certificate(
         issuer_fingerprint=row.fingerprint,
         serial=int(row.serial, 16),
+        kind=Kind(row.kind),
         name=row.name,
         pcid=row.pcid,
         not_after=row.not_after,

@@ -1,0 +1,444 @@
+"""The doors of the certificate authority: EST, revocation, revocation lists and OCSP.
+
+EST is spoken as OPCP and OPNC do: RFC 7030 with the branch and the edition of ISO 15118 in path or query. Lists
+and OCSP answers are for everybody, because certificates point to them.
+"""
+
+# ruff: noqa: N815 - fields are spelled as on the wire
+
+import base64
+import binascii
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from datetime import datetime
+from email.utils import format_datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization.pkcs7 import serialize_certificates
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import Field, PlainValidator, WithJsonSchema
+
+from backend_stub.access.guard import allow
+from backend_stub.access.interface import Party, Scope
+from backend_stub.authority.interface import (
+    Branch,
+    Certificate,
+    CertificateAuthority,
+    Kind,
+    OcspAnswer,
+    Progress,
+    RevokeOrder,
+    Selection,
+)
+from backend_stub.authority.reach import check_certificate, check_name, check_request, confined
+from backend_stub.certificates import UNREADABLE
+from backend_stub.errors import Code, MarketError
+from backend_stub.web.answers import refusals
+from backend_stub.web.fields import Body, EmaidField, PcidField, decode_base64
+from pki.chain import parse
+from pki.errors import CertificateError
+from pki.profiles import Edition
+from pki.revocation import Reason
+
+BULK_PATH = "/authority/v1/revocations"
+MAX_NAMES = 200_000
+MAX_BULK_BYTES = 8 * 1024 * 1024
+"""Room for the names of a whole bulk revocation, which other bodies have no need for."""
+
+CERTIFICATES = "application/pkcs7-mime; smime-type=certs-only"
+REQUEST_TYPE = "application/pkcs10"
+OCSP_REQUEST = "application/ocsp-request"
+OCSP_RESPONSE = "application/ocsp-response"
+CRL = "application/pkix-crl"
+NDJSON = "application/x-ndjson"
+
+_PEM_REQUEST = b"-----BEGIN"
+_MAX_QUESTION = 8192  # characters of an OCSP request in a URL
+
+
+class Version(StrEnum):
+    """The editions of ISO 15118 as EST paths name them."""
+
+    ISO2 = "ISO15118-2"
+    ISO20 = "ISO15118-20"
+
+    @property
+    def edition(self) -> Edition:
+        """The edition of the certificates; of -20 the first suite stands for both."""
+        return Edition.ISO2 if self is Version.ISO2 else Edition.ISO20
+
+
+def _certificate(value: Any) -> x509.Certificate:
+    if isinstance(value, x509.Certificate):
+        return value
+    data = decode_base64(value)
+    try:
+        if data.lstrip().startswith(_PEM_REQUEST):
+            data = x509.load_pem_x509_certificate(data).public_bytes(Encoding.DER)
+        return parse(data)
+    except CertificateError as error:
+        raise ValueError(f"not a certificate: {error.detail}") from None
+    except UNREADABLE as error:
+        raise ValueError(f"not a certificate: {error}") from None
+
+
+class RevokeRequest(Body):
+    """One certificate that is not to be believed any more (OPNC)."""
+
+    certificate: Annotated[
+        x509.Certificate,
+        PlainValidator(_certificate),
+        WithJsonSchema({"type": "string", "format": "byte"}),
+        Field(description="The certificate, base64 of its DER, or of its PEM as OPNC's text says."),
+    ]
+    revocationReason: Reason
+
+
+class BulkRequest(Body):
+    """Which certificates are not to be believed any more: those that meet everything that is given."""
+
+    emaids: list[EmaidField] = Field(default=[], max_length=MAX_NAMES, description="Contracts.")
+    pcids: list[PcidField] = Field(
+        default=[], max_length=MAX_NAMES, description="Cars, in place of contracts."
+    )
+    kind: Kind | None = Field(
+        default=None,
+        description="What the certificates are for. Contracts where nothing else follows: `pcids` are cars, and "
+        "`issuer` alone means everything that this CA issued.",
+    )
+    prefix: str = Field(
+        default="", max_length=64, description="What the names begin with, such as DEPNC for one operator."
+    )
+    pcidPrefix: str = Field(
+        default="", max_length=18, description="What the PCIDs of the cars begin with that contracts are for."
+    )
+    issuer: str = Field(default="", pattern=r"^([0-9a-fA-F]{64})?$", description="SHA-256 of the issuing CA.")
+    reason: Reason
+
+    def selection(self) -> Selection:
+        """Return what is selected; raises MarketError(REQUEST) for contracts and cars in one call."""
+        if self.emaids and self.pcids:
+            raise MarketError(Code.REQUEST, "emaids and pcids: revoke contracts and cars one after the other")
+        by_issuer = bool(self.issuer) and not (self.emaids or self.prefix or self.pcidPrefix)
+        implied = Kind.CAR if self.pcids else None if by_issuer else Kind.CONTRACT
+        return Selection(
+            names=[*self.emaids, *self.pcids],
+            kind=self.kind or implied,
+            prefix=self.prefix,
+            pcid_prefix=self.pcidPrefix,
+            issuer=self.issuer.lower(),
+        )
+
+
+class CertificateBody(Body):
+    """A certificate of the index."""
+
+    name: str
+    kind: Kind
+    serial: str = Field(description="Hexadecimal.")
+    issuer: str = Field(description="SHA-256 of the CA that issued it.")
+    pcid: str | None
+    validTo: datetime
+    revokedAt: datetime | None
+    reason: Reason | None
+
+    @classmethod
+    def of(cls, certificate: Certificate) -> "CertificateBody":
+        """Describe a certificate."""
+        return cls(
+            name=certificate.name,
+            kind=certificate.kind,
+            serial=f"{certificate.serial:x}",
+            issuer=certificate.issuer_fingerprint,
+            pcid=certificate.pcid,
+            validTo=certificate.not_after,
+            revokedAt=certificate.revoked_at,
+            reason=certificate.reason,
+        )
+
+
+class IndexAnswer(Body):
+    """What the index says of a name."""
+
+    certificates: list[CertificateBody]
+
+
+def router(authority: CertificateAuthority) -> APIRouter:
+    """Return the routes of this role."""
+    routes = APIRouter()
+    routes.include_router(_est(authority))
+    routes.include_router(_opnc(authority))
+    routes.include_router(_revocation(authority))
+    routes.include_router(_status(authority))
+    return routes
+
+
+_ENROLL_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "PKCS #10, DER in base64.",
+        "content": {REQUEST_TYPE: {"schema": {"type": "string"}}},
+    }
+}
+_CERTIFICATES_ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Certificates in PKCS #7 without signature, DER in base64.",
+        "content": {"application/pkcs7-mime": {"schema": {"type": "string"}}},
+    }
+}
+_ENROLLING = Annotated[Party, allow(Scope.PKI_ENROLL)]
+_READING = Annotated[Party, allow(Scope.PKI_READ)]
+_REVOKING = Annotated[Party, allow(Scope.PKI_REVOKE)]
+
+
+def _est(authority: CertificateAuthority) -> APIRouter:
+    routes = APIRouter(prefix="/.well-known/est", tags=["PKI: certificate authority (OPCP)"])
+
+    async def enroll(
+        party: _ENROLLING, request: Request, ca: Branch, version: Version = Version.ISO2
+    ) -> Response:
+        """Have a leaf certified. Of the request only common name and key are used; the profile decides the rest."""
+        return await _enrolled(authority, party, request, ca, version)
+
+    async def ca_certificates(_party: _READING, ca: Branch, version: Version = Version.ISO2) -> Response:
+        """Return the CAs above the leaves of a branch, the root included."""
+        return _pkcs7(await authority.ca_certificates(ca, version.edition))
+
+    for path in ("/{ca}/simpleenroll/{version}", "/{ca}/simpleenroll"):
+        routes.add_api_route(
+            path,
+            enroll,
+            methods=["POST"],
+            summary="Have a certificate issued",
+            openapi_extra=_ENROLL_BODY,
+            response_class=Response,
+            responses=_CERTIFICATES_ANSWER | refusals(Code.UNKNOWN, Code.CHAIN_EXPIRED, Code.FORBIDDEN),
+            include_in_schema="version" in path,
+        )
+    for path in ("/{ca}/cacerts/{version}", "/{ca}/cacerts"):
+        routes.add_api_route(
+            path,
+            ca_certificates,
+            methods=["GET"],
+            summary="Get the CA certificates of a branch",
+            response_class=Response,
+            responses=_CERTIFICATES_ANSWER | refusals(Code.UNKNOWN),
+            include_in_schema="version" in path,
+        )
+    return routes
+
+
+def _opnc(authority: CertificateAuthority) -> APIRouter:
+    routes = APIRouter(prefix="/opnc/v1/pki", tags=["PKI: certificate authority (OPNC)"])
+
+    @routes.post(
+        "/est/simpleenroll",
+        summary="Have a certificate issued",
+        openapi_extra=_ENROLL_BODY,
+        response_class=Response,
+        responses=_CERTIFICATES_ANSWER | refusals(Code.UNKNOWN, Code.CHAIN_EXPIRED, Code.FORBIDDEN),
+    )
+    async def enroll(
+        party: _ENROLLING,
+        request: Request,
+        caDomain: Annotated[Branch, Query()],  # noqa: N803 - as on the wire
+        iso15118Version: Annotated[Version, Query()] = Version.ISO2,  # noqa: N803 - as on the wire
+    ) -> Response:
+        """Have a leaf certified, as under ``/.well-known/est``."""
+        return await _enrolled(authority, party, request, caDomain, iso15118Version)
+
+    @routes.get(
+        "/est/cacerts",
+        summary="Get the CA certificates of a branch",
+        response_class=Response,
+        responses=_CERTIFICATES_ANSWER | refusals(Code.UNKNOWN),
+    )
+    async def ca_certificates(
+        _party: _READING,
+        caDomain: Annotated[Branch, Query()],  # noqa: N803 - as on the wire
+        iso15118Version: Annotated[Version, Query()] = Version.ISO2,  # noqa: N803 - as on the wire
+    ) -> Response:
+        """Return the CAs above the leaves of a branch, the root included."""
+        return _pkcs7(await authority.ca_certificates(caDomain, iso15118Version.edition))
+
+    @routes.post(
+        "/revokeCertificate",
+        summary="Revoke a certificate",
+        response_class=Response,
+        responses=refusals(Code.UNKNOWN, Code.FORBIDDEN),
+    )
+    async def revoke(party: _REVOKING, body: RevokeRequest) -> Response:
+        """Revoke one of the caller's own certificates. Repeating it changes nothing."""
+        check_certificate(party, body.certificate)
+        await authority.revoke(RevokeOrder(body.certificate, body.revocationReason))
+        return Response()
+
+    return routes
+
+
+def _revocation(authority: CertificateAuthority) -> APIRouter:
+    routes = APIRouter(prefix="/authority/v1", tags=["CA: revocation"])
+
+    @routes.post(
+        "/revocations",
+        summary="Revoke many certificates",
+        response_class=StreamingResponse,
+        responses={
+            200: {
+                "description": "One JSON object a line, as it goes on: `done`, `total`, `revoked`, `alreadyRevoked`, "
+                "`missing`, `unknown`, `finished`. A line with `error` ends a revocation that stopped.",
+                "content": {NDJSON: {"schema": {"type": "string"}}},
+            },
+            **refusals(Code.FORBIDDEN),
+        },
+    )
+    async def revoke_many(party: _REVOKING, body: BulkRequest) -> StreamingResponse:
+        """Revoke up to 200,000 names, or everything that a prefix selects, in one call.
+
+        What a line counts is durable. A call that broke off is simply repeated: it goes on where it stopped.
+        """
+        selection = confined(party, body.selection())
+        if selection.empty:
+            raise MarketError(
+                Code.REQUEST, "nothing is selected: give emaids, pcids, prefix, pcidPrefix or issuer"
+            )
+        return StreamingResponse(_lines(authority, selection, body.reason), media_type=NDJSON)
+
+    @routes.get("/certificates/{name}", summary="Look a certificate up", responses=refusals(Code.FORBIDDEN))
+    async def find(
+        party: _REVOKING,
+        name: Annotated[str, Path(max_length=64, description="eMAID, PCID, SECCID or the name of a CA.")],
+    ) -> IndexAnswer:
+        """Return what was issued under a common name, and whether it is revoked."""
+        check_name(party, name)
+        return IndexAnswer(certificates=[CertificateBody.of(each) for each in await authority.find(name)])
+
+    return routes
+
+
+def _status(authority: CertificateAuthority) -> APIRouter:
+    routes = APIRouter(tags=["CA: revocation lists and OCSP"])
+    answered: dict[int | str, dict[str, Any]] = {
+        200: {"description": "An OCSP answer, or OCSP's own refusal.", "content": {OCSP_RESPONSE: {}}}
+    }
+
+    @routes.get(
+        "/crl/{issuer}.crl",
+        summary="Get the revocation list of a CA",
+        response_class=Response,
+        responses={200: {"description": "The list, DER.", "content": {CRL: {}}}, **refusals(Code.UNKNOWN)},
+    )
+    async def crl(
+        issuer: Annotated[
+            str, Path(pattern="^[0-9a-fA-F]{64}$", description="SHA-256 of the CA's certificate.")
+        ],
+    ) -> Response:
+        """Return the current list; it is made anew when something was revoked since the last one."""
+        found = await authority.crl(issuer)
+        headers = {"Expires": format_datetime(found.next_update, usegmt=True), "ETag": f'"{found.number}"'}
+        return Response(found.document, media_type=CRL, headers=headers)
+
+    @routes.post(
+        "/ocsp",
+        summary="Ask whether certificates are revoked",
+        response_class=Response,
+        responses=answered,
+        openapi_extra={"requestBody": {"required": True, "content": {OCSP_REQUEST: {}}}},
+    )
+    async def ask(request: Request) -> Response:
+        """Answer a request of RFC 6960; bytes that are none get ``malformedRequest``."""
+        return _ocsp(await authority.ocsp(await request.body()), cached=False)
+
+    @routes.get(
+        "/ocsp/{question:path}",
+        summary="Ask whether certificates are revoked, so that the answer can be cached",
+        response_class=Response,
+        responses=answered,
+    )
+    async def ask_by_url(question: str) -> Response:
+        """Answer a request that stands in the URL, in base64 [RFC 6960 A.1]."""
+        return _ocsp(await authority.ocsp(_from_url(question)), cached=True)
+
+    return routes
+
+
+async def _enrolled(
+    authority: CertificateAuthority, party: Party, request: Request, branch: Branch, version: Version
+) -> Response:
+    wanted = _signing_request(await request.body())
+    check_request(party, branch, wanted)
+    return _pkcs7([await authority.enroll(branch, version.edition, wanted)])
+
+
+def _signing_request(body: bytes) -> x509.CertificateSigningRequest:
+    """Read PKCS #10 in base64 with or without line breaks, as PEM, or as plain DER; raises MarketError(REQUEST)."""
+    try:
+        if body.lstrip().startswith(_PEM_REQUEST):
+            return x509.load_pem_x509_csr(body)
+        data = body if body[:1] == b"\x30" else base64.b64decode(b"".join(body.split()), validate=True)
+        return x509.load_der_x509_csr(data)
+    except (binascii.Error, *UNREADABLE) as error:
+        raise MarketError(Code.REQUEST, f"not a PKCS #10 request in base64: {error}") from error
+
+
+def _pkcs7(certificates: Sequence[x509.Certificate]) -> Response:
+    data = serialize_certificates(list(certificates), Encoding.DER)
+    headers = {"Content-Transfer-Encoding": "base64"}
+    return Response(base64.encodebytes(data), headers=headers, media_type=CERTIFICATES)
+
+
+async def _lines(
+    authority: CertificateAuthority, selection: Selection, reason: Reason
+) -> AsyncIterator[bytes]:
+    async with aclosing(authority.revoke_many(selection, reason)) as steps:
+        try:
+            async for progress in steps:
+                yield _line(_progress(progress))
+        except MarketError as error:  # the answer has begun: its status can say nothing any more
+            yield _line({"error": str(error)})
+
+
+def _progress(progress: Progress) -> dict[str, Any]:
+    return {
+        "done": progress.done,
+        "total": progress.total,
+        "revoked": progress.revoked,
+        "alreadyRevoked": progress.already_revoked,
+        "missing": progress.missing,
+        "unknown": list(progress.unknown),
+        "finished": progress.finished,
+    }
+
+
+def _line(facts: dict[str, Any]) -> bytes:
+    return json.dumps(facts).encode() + b"\n"
+
+
+def _from_url(question: str) -> bytes:
+    """Return the request in a URL; what cannot be read becomes an empty one, which is malformed."""
+    if len(question) > _MAX_QUESTION:
+        return b""
+    # Some clients leave plus signs to be read as blanks, or the padding away.
+    text = question.replace(" ", "+").rstrip("=")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _ocsp(answer: OcspAnswer, *, cached: bool) -> Response:
+    """Return an OCSP answer over HTTP, with how long a cache may keep it [RFC 5019 6.2]."""
+    headers = {"Cache-Control": "no-store"}
+    if cached and answer.until is not None and answer.produced_at is not None:
+        age = int((answer.until - answer.produced_at).total_seconds()) // 4
+        headers = {
+            "Cache-Control": f"max-age={age}, public, no-transform, must-revalidate",
+            "Last-Modified": format_datetime(answer.produced_at, usegmt=True),
+            "Expires": format_datetime(answer.until, usegmt=True),
+        }
+    return Response(answer.document, media_type=OCSP_RESPONSE, headers=headers)
