@@ -9,6 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from backend_stub.access import store as access_store
+from backend_stub.authority import store as authority_store
+from backend_stub.authority.interface import CertificateAuthority
+from backend_stub.authority.service import CertificateOffice, Settings
 from backend_stub.ccp import store as ccp_store
 from backend_stub.ccp.interface import ContractPool
 from backend_stub.ccp.service import BundlePool
@@ -51,6 +54,7 @@ SCHEMAS = (
     event_log.SCHEMA,
     event_store.SCHEMA,
     access_store.SCHEMA,
+    authority_store.SCHEMA,
 )
 _ROOTS = {RootType.V2G: "v2g_root", RootType.OEM: "oem_root", RootType.MO: "mo_root"}
 _ISSUERS = ("oem_sub_ca2", "mo_sub_ca2", "cps_leaf")
@@ -68,6 +72,7 @@ class Market:
     rcp: RootCertificatePool
     generator: ContractGenerator
     trust_list: TrustListSigner
+    authority: CertificateAuthority
 
 
 async def open_market(
@@ -77,8 +82,11 @@ async def open_market(
     now: Callable[[], datetime],
     entropy: Entropy,
     tracer: Tracer,
+    public_url: str = "",
 ) -> Market:
     """Make the tables, wire the roles, fill the root pool, and settle what a killed process left behind.
+
+    ``public_url`` is where relying parties reach this market; certificates point there for their revocation.
 
     Raises DatabaseError when the file cannot be used.
     """
@@ -86,6 +94,9 @@ async def open_market(
     rcp = RootPool(database, now)
     for root_type, name in _ROOTS.items():
         await rcp.add(root_type, hierarchy[name].certificate)
+    authority = await CertificateOffice.open(
+        database, [hierarchy], now=now, entropy=entropy, settings=Settings(public_url=public_url)
+    )
     pcp = CertificatePool(database, rcp, now)
     ccp = BundlePool(database, pcp, rcp, now, tracer)
     pcp.attach(ccp)
@@ -93,7 +104,7 @@ async def open_market(
     identity = SigningIdentity(signer, hierarchy["cps_leaf"].signing_key())
     cps = ProvisioningSigner([identity], rcp, pcp, ccp, now, tracer)
     maker = Maker(WMI, hierarchy["oem_sub_ca1"].certificate, hierarchy["oem_sub_ca2"])
-    oem = BackOffice(database, maker, pcp, rcp, now, entropy)
+    oem = BackOffice(database, maker, pcp, rcp, now, entropy, issued=authority)
     operator = Operator(COUNTRY, PROVIDER_ID, hierarchy["mo_sub_ca1"].certificate, hierarchy["mo_sub_ca2"])
     msp = ContractDesk(database, operator, pcp, cps, ccp, now, entropy)
     await oem.settle()
@@ -109,7 +120,15 @@ async def open_market(
         entropy=entropy,
     )
     return Market(
-        oem=oem, msp=msp, cps=cps, pcp=pcp, ccp=ccp, rcp=rcp, generator=generator, trust_list=trust_list
+        oem=oem,
+        msp=msp,
+        cps=cps,
+        pcp=pcp,
+        ccp=ccp,
+        rcp=rcp,
+        generator=generator,
+        trust_list=trust_list,
+        authority=authority,
     )
 
 

@@ -324,7 +324,8 @@ def _revocation(authority: CertificateAuthority) -> APIRouter:
 def _status(authority: CertificateAuthority) -> APIRouter:
     routes = APIRouter(tags=["CA: revocation lists and OCSP"])
     answered: dict[int | str, dict[str, Any]] = {
-        200: {"description": "An OCSP answer, or OCSP's own refusal.", "content": {OCSP_RESPONSE: {}}}
+        200: {"description": "An OCSP answer, or OCSP's own refusal.", "content": {OCSP_RESPONSE: {}}},
+        **refusals(),
     }
 
     @routes.get(

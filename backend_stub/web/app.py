@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from backend_stub.authority import routes as authority_routes
 from backend_stub.ccp import routes as ccp_routes
 from backend_stub.cps import routes as cps_routes
 from backend_stub.market import Market
@@ -26,6 +27,9 @@ stands in the answer's `X-Trace-Id` header, the log and the trace. There is no a
 """
 
 
+_LARGE_BODIES = {authority_routes.BULK_PATH: authority_routes.MAX_BULK_BYTES}
+
+
 def create_app(market: Market, *, tracer: Tracer, monotonic: Callable[[], float]) -> FastAPI:
     """Return the application for ``market``. It starts nothing and owns nothing."""
     app = FastAPI(
@@ -40,7 +44,8 @@ def create_app(market: Market, *, tracer: Tracer, monotonic: Callable[[], float]
     app.include_router(rcp_routes.router(market.rcp, market.trust_list))
     app.include_router(oem_routes.router(market.oem))
     app.include_router(msp_routes.router(market.msp))
+    app.include_router(authority_routes.router(market.authority))
     app.include_router(overview.router(market))
     install_error_handlers(app)
-    app.add_middleware(Envelope, tracer=tracer, monotonic=monotonic)
+    app.add_middleware(Envelope, tracer=tracer, monotonic=monotonic, large_bodies=_LARGE_BODIES)
     return app

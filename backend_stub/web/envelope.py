@@ -4,6 +4,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -34,7 +35,7 @@ class Envelope:
     """ASGI middleware. The body is read whole, within limits, before the application sees the request.
 
     Before that the ``gate`` says who is calling: the body of a stranger is not read at all. Routes find the
-    party in ``request.state.party``.
+    party in ``request.state.party``. ``large_bodies`` are the paths that take more than :data:`MAX_BODY_BYTES`.
 
     Each request gets a trace id of its own, which every answer carries in ``X-Trace-Id``, and leaves one
     ``backend.handled`` event. An exception that nobody caught becomes a 500 in OPCP's shape here: this is
@@ -42,12 +43,19 @@ class Envelope:
     """
 
     def __init__(
-        self, app: ASGIApp, *, tracer: Tracer, monotonic: Callable[[], float], gate: Gate | None = None
+        self,
+        app: ASGIApp,
+        *,
+        tracer: Tracer,
+        monotonic: Callable[[], float],
+        gate: Gate | None = None,
+        large_bodies: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._app = app
         self._gate = gate or Gate(None, Rates(), monotonic)
         self._tracer = tracer
         self._monotonic = monotonic
+        self._large_bodies = large_bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI event; anything but HTTP passes through."""
@@ -61,7 +69,8 @@ class Envelope:
         try:
             try:
                 state["party"] = self._gate.admit(scope)
-                body = await _read_body(scope, receive)
+                limit = self._large_bodies.get(scope["path"], MAX_BODY_BYTES)
+                body = await _read_body(scope, receive, limit)
                 if body is not None:  # None: the client went away
                     if is_json(Headers(scope=scope).get("content-type", "")):
                         check_json(body)
@@ -123,11 +132,11 @@ class _Answer:
         await self._send(message)
 
 
-async def _read_body(scope: Scope, receive: Receive) -> bytes | None:
+async def _read_body(scope: Scope, receive: Receive, limit: int) -> bytes | None:
     """Return the whole body, None when the client went away; raise MarketError TOO_LARGE or SLOW."""
     for name, value in scope["headers"]:
-        if name == b"content-length" and _exceeds_limit(value):
-            raise MarketError(Code.TOO_LARGE, f"at most {MAX_BODY_BYTES} bytes are taken", _CLOSE)
+        if name == b"content-length" and _exceeds(value, limit):
+            raise MarketError(Code.TOO_LARGE, f"at most {limit} bytes are taken", _CLOSE)
     parts: list[bytes] = []
     size = 0
     try:
@@ -138,18 +147,18 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes | None:
                     return None
                 parts.append(message.get("body", b""))
                 size += len(parts[-1])
-                if size > MAX_BODY_BYTES:
-                    raise MarketError(Code.TOO_LARGE, f"at most {MAX_BODY_BYTES} bytes are taken", _CLOSE)
+                if size > limit:
+                    raise MarketError(Code.TOO_LARGE, f"at most {limit} bytes are taken", _CLOSE)
                 if not message.get("more_body", False):
                     return b"".join(parts)
     except TimeoutError:
         raise MarketError(Code.SLOW, f"the body did not arrive within {BODY_TIMEOUT_S:g} s", _CLOSE) from None
 
 
-def _exceeds_limit(content_length: bytes) -> bool:
+def _exceeds(content_length: bytes, limit: int) -> bool:
     """Say so before the body is sent. A nonsensical number is the server's business, not ours."""
     return content_length.isdigit() and (
-        len(content_length) > _MAX_LENGTH_DIGITS or int(content_length) > MAX_BODY_BYTES
+        len(content_length) > _MAX_LENGTH_DIGITS or int(content_length) > limit
     )
 
 
