@@ -186,8 +186,13 @@ class WebhookEndpoints(Protocol):
     those that take settings raise MarketError(REQUEST) for a URL that events must not be sent to.
     """
 
-    async def add(self, settings: EndpointSettings, audience: Audience = EVERYBODY) -> tuple[Endpoint, str]:
-        """Add an endpoint, which is told of events from now on; return it with its secret, shown only here."""
+    async def add(
+        self, settings: EndpointSettings, audience: Audience = EVERYBODY, *, secret: str | None = None
+    ) -> tuple[Endpoint, str]:
+        """Add an endpoint, which is told of events from now on; return it with its secret, shown only here.
+
+        A subscriber may bring its own ``secret``, and so know it before the endpoint exists.
+        """
         ...
 
     async def list(self, audience: Audience = EVERYBODY) -> Sequence[Endpoint]:

@@ -73,6 +73,14 @@ class EndpointBody(Body):
         )
 
 
+class NewEndpointBody(EndpointBody):
+    """A new endpoint, perhaps with a secret of the subscriber's."""
+
+    secret: str | None = Field(
+        default=None, pattern=r"^[0-9A-Za-z_-]{32,64}$", description="Without it, one is made."
+    )
+
+
 class EndpointAnswer(EndpointBody):
     """An endpoint and how it fares."""
 
@@ -180,9 +188,9 @@ def router(log: EventLog, endpoints: WebhookEndpoints) -> APIRouter:
         status_code=status.HTTP_201_CREATED,
         responses=refusals(),
     )
-    async def add(request: Request, body: EndpointBody) -> NewEndpoint:
+    async def add(request: Request, body: NewEndpointBody) -> NewEndpoint:
         """Have events sent to a URL from now on. The answer holds the secret, which is never shown again."""
-        endpoint, secret = await endpoints.add(body.settings(), _audience(request))
+        endpoint, secret = await endpoints.add(body.settings(), _audience(request), secret=body.secret)
         return NewEndpoint(**_fields(endpoint), secret=secret)
 
     @routes.get("/webhook/endpoints", summary="List the endpoints", responses=refusals())

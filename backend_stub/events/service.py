@@ -81,10 +81,12 @@ class EventDesk:
                 yield None
                 idle_s = 0.0
 
-    async def add(self, settings: EndpointSettings, audience: Audience = EVERYBODY) -> tuple[Endpoint, str]:
+    async def add(
+        self, settings: EndpointSettings, audience: Audience = EVERYBODY, *, secret: str | None = None
+    ) -> tuple[Endpoint, str]:
         """See :class:`~backend_stub.events.interface.WebhookEndpoints`."""
         self._check(settings)
-        secret = new_secret(self._entropy)
+        key = secret or new_secret(self._entropy)
         endpoint = Endpoint(
             id=str(uuid.uuid4()),
             settings=settings,
@@ -99,10 +101,10 @@ class EventDesk:
 
         def work(connection: sa.Connection) -> Endpoint:
             placed = replace(endpoint, position=outbox.head(connection))
-            store.insert(connection, placed, secret)
+            store.insert(connection, placed, key)
             return placed
 
-        return await self._database.write(work), secret
+        return await self._database.write(work), key
 
     async def list(self, audience: Audience = EVERYBODY) -> Sequence[Endpoint]:
         """See :class:`~backend_stub.events.interface.WebhookEndpoints`."""

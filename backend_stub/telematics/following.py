@@ -1,0 +1,73 @@
+"""The two ways to hear of events without being called: asking now and then, and listening to the stream."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+
+from backend_stub.errors import MarketError
+from backend_stub.telematics.opcp import EventMessage, OpcpMarket
+from backend_stub.telematics.service import CURSOR, SUBSCRIBED, MailOffice, notice_of
+
+_BATCH = 100
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 60.0
+
+_log = logging.getLogger(__name__)
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+async def poll(
+    office: MailOffice, market: OpcpMarket, interval_s: float, sleep: Sleep = asyncio.sleep
+) -> None:
+    """Ask for new events every ``interval_s``, for ever; what has been read is remembered across restarts."""
+
+    async def once() -> None:
+        more = True
+        while more:
+            events, _ = await market.events(await _cursor(office), _BATCH, SUBSCRIBED)
+            for event in events:
+                await _take(office, event)
+            more = len(events) == _BATCH
+        await sleep(interval_s)
+
+    await _again_and_again(once, sleep)
+
+
+async def stream(office: MailOffice, market: OpcpMarket, sleep: Sleep = asyncio.sleep) -> None:
+    """Listen to the stream, for ever; after a break it goes on behind the last event that was dealt with."""
+
+    async def once() -> None:
+        async with aclosing(market.stream(await _cursor(office), SUBSCRIBED)) as events:
+            async for event in events:
+                await _take(office, event)
+
+    await _again_and_again(once, sleep)
+
+
+async def _again_and_again(once: Callable[[], Awaitable[None]], sleep: Sleep) -> None:
+    """Repeat ``once``; after each failure in a row wait twice as long."""
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        try:
+            await once()
+            pause_s = _FIRST_PAUSE_S
+        except MarketError as error:
+            _log.warning("%s; trying again in %g s", error, pause_s)
+            await sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+async def _cursor(office: MailOffice) -> int:
+    return int(await office.setting(CURSOR) or 0)
+
+
+async def _take(office: MailOffice, event: EventMessage) -> None:
+    try:
+        notice = notice_of(event.eventId, event.eventType, event.xsdMsgDefNamespace, event.payload)
+    except MarketError as error:
+        _log.warning("event %d is malformed and left out: %s", event.sequence, error)
+        await office.remember_cursor(event.sequence)
+        return
+    await office.take(notice, cursor=event.sequence)
