@@ -28,6 +28,7 @@ from backend_stub.msp.service import ContractDesk, Operator
 from backend_stub.oem import store as oem_store
 from backend_stub.oem.interface import CarMaker
 from backend_stub.oem.service import BackOffice, Maker
+from backend_stub.over_the_air import OverTheAir, open_over_the_air
 from backend_stub.pcp import store as pcp_store
 from backend_stub.pcp.interface import ProvisioningPool
 from backend_stub.pcp.service import CertificatePool
@@ -35,6 +36,7 @@ from backend_stub.rcp import store as rcp_store
 from backend_stub.rcp.interface import RootCertificatePool, RootType
 from backend_stub.rcp.service import RootPool
 from backend_stub.rcp.trust_list import TrustListSigner
+from backend_stub.telematics import store as telematics_store
 from pki.chain import validate
 from pki.entropy import Entropy
 from pki.errors import CertificateError, StoreError
@@ -53,6 +55,7 @@ SCHEMAS = (
     msp_store.SCHEMA,
     event_log.SCHEMA,
     event_store.SCHEMA,
+    telematics_store.SCHEMA,
     access_store.SCHEMA,
     authority_store.SCHEMA,
 )
@@ -73,6 +76,7 @@ class Market:
     generator: ContractGenerator
     trust_list: TrustListSigner
     authority: CertificateAuthority
+    over_the_air: OverTheAir
 
 
 async def open_market(
@@ -119,6 +123,9 @@ async def open_market(
         now=now,
         entropy=entropy,
     )
+    over_the_air = await open_over_the_air(
+        database, ccp=ccp, pcp=pcp, rcp=rcp, now=now, entropy=entropy, tracer=tracer, wmi=WMI
+    )
     return Market(
         oem=oem,
         msp=msp,
@@ -129,6 +136,7 @@ async def open_market(
         generator=generator,
         trust_list=trust_list,
         authority=authority,
+        over_the_air=over_the_air,
     )
 
 

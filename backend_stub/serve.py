@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -78,8 +78,13 @@ async def _serve(settings: Settings) -> None:
         market = await open_market(hierarchy, database, now=clock.now, entropy=SystemEntropy(), tracer=tracer)
         _warm_up()
         app = create_app(market, tracer=tracer, monotonic=clock.monotonic)
-        server = _Server(_config(app), _Ready(settings, _url(listener), database.label, tracer))
-        await server.serve(sockets=[listener])
+        url = _url(listener)
+        over_the_air = market.over_the_air
+        server = _Server(
+            _config(app), _Ready(settings, url, database.label, tracer), over_the_air.events.close
+        )
+        async with over_the_air.delivering(_own_url(url)):
+            await server.serve(sockets=[listener])
         tracer.event("process.ended", exit_code=0, peak_rss_bytes=peak_rss_bytes())
 
 
@@ -145,13 +150,18 @@ class _Ready:
 class _Server(uvicorn.Server):
     """uvicorn's server, which ends with exit code 0 on SIGINT and SIGTERM and says when it is ready."""
 
-    def __init__(self, config: uvicorn.Config, ready: _Ready) -> None:
+    def __init__(self, config: uvicorn.Config, ready: _Ready, end_streams: Callable[[], None]) -> None:
         super().__init__(config)
         self._ready = ready
+        self._end_streams = end_streams
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self._ready.announce()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._end_streams()  # they would go on as long as their readers
+        await super().shutdown(sockets=sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -188,3 +198,8 @@ def _listen(host: str, port: int) -> socket.socket:
 def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _own_url(url: str) -> str:
+    """Return where this process reaches itself when it listens at ``url``."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")

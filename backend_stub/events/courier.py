@@ -36,6 +36,10 @@ class Courier(Protocol):
         """Return the answer; raises NotReachedError, or TargetError for a URL that is forbidden."""
         ...
 
+    async def close(self) -> None:
+        """Close what is open."""
+        ...
+
 
 class HttpCourier:
     """Over HTTP. Redirects are not followed: they would lead past the judgement of the URL."""
@@ -77,7 +81,7 @@ class HttpCourier:
             raise NotReachedError(str(error) or type(error).__name__) from error
 
     async def close(self) -> None:
-        """Close the connections."""
+        """See :class:`Courier`."""
         for client in self._clients.values():
             await client.aclose()
 

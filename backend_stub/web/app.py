@@ -8,11 +8,13 @@ from fastapi import FastAPI
 from backend_stub.authority import routes as authority_routes
 from backend_stub.ccp import routes as ccp_routes
 from backend_stub.cps import routes as cps_routes
+from backend_stub.events import routes as event_routes
 from backend_stub.market import Market
 from backend_stub.msp import routes as msp_routes
 from backend_stub.oem import routes as oem_routes
 from backend_stub.pcp import routes as pcp_routes
 from backend_stub.rcp import routes as rcp_routes
+from backend_stub.telematics import routes as telematics_routes
 from backend_stub.web import overview
 from backend_stub.web.answers import install_error_handlers
 from backend_stub.web.envelope import Envelope
@@ -45,6 +47,9 @@ def create_app(market: Market, *, tracer: Tracer, monotonic: Callable[[], float]
     app.include_router(oem_routes.router(market.oem))
     app.include_router(msp_routes.router(market.msp))
     app.include_router(authority_routes.router(market.authority))
+    over_the_air = market.over_the_air
+    app.include_router(event_routes.router(over_the_air.events, over_the_air.events))
+    app.include_router(telematics_routes.router(over_the_air.telematics.office, over_the_air.telematics.cars))
     app.include_router(overview.router(market))
     install_error_handlers(app)
     app.add_middleware(Envelope, tracer=tracer, monotonic=monotonic, large_bodies=_LARGE_BODIES)

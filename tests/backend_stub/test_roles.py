@@ -13,7 +13,7 @@ ROOT = Path(backend_stub.__file__).parent
 SHARED = {"access", "events"}
 ROLES = sorted({path.parent.name for path in ROOT.glob("*/interface.py")} - SHARED)
 # Who may know a role's inside: the wiring, and the application that mounts its routes.
-WIRING = {"market.py", "web/app.py"}
+WIRING = {"market.py", "over_the_air.py", "web/app.py"}
 
 
 def imported(file: Path) -> Iterator[str]:
