@@ -143,12 +143,14 @@ class CertificateOffice:
         if issuer.key is None:
             raise MarketError(Code.UNKNOWN, f"the key of {issuer.subject} is not here")
         profile = hierarchy.edition.profiles[branch.profile]
+        key = proven_key(request, profile)
+        name = requested_name(request, branch)
         pointers = self.pointers(issuer.certificate)
         try:
             certificate = issue(
                 profile,
-                common_name=requested_name(request, branch),
-                public_key=proven_key(request, profile),
+                common_name=name,
+                public_key=key,
                 issuer=issuer,
                 now=self._now(),
                 entropy=self._entropy,
