@@ -16,17 +16,18 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, x448
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
 from cryptography.x509.oid import ExtensionOID, NameOID, SignatureAlgorithmOID
 
 from pki.errors import CertificateError, Rule
-from pki.keys import KeyType, PublicKey, VerifyingKey, type_name
+from pki.keys import ALTERNATE_KEY, KeyType, PublicKey, VerifyingKey, type_name
 from pki.profiles import KeyUse, Profile, purpose_name
 from pki.revocation import RevocationChecker, check_path
 
 __all__ = [
     "CertificateError",
     "Rule",
+    "alternate_key",
     "any_public_key",
     "key_name",
     "parse",
@@ -38,6 +39,14 @@ __all__ = [
 _T = TypeVar("_T", bound=x509.ExtensionType)
 
 _UNDERSTOOD = frozenset({ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE})
+# Annex B of -20 marks these critical, which RFC 5280 does not. Where revocation can be asked for is for whoever
+# asks (:mod:`pki.crl`, :mod:`pki.ocsp`).
+_UNDERSTOOD_ISO20 = _UNDERSTOOD | {
+    ExtensionOID.SUBJECT_KEY_IDENTIFIER,
+    ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
+    ExtensionOID.CRL_DISTRIBUTION_POINTS,
+    ExtensionOID.AUTHORITY_INFORMATION_ACCESS,
+}
 
 _ALGORITHMS = {
     KeyType.SECP256R1: SignatureAlgorithmOID.ECDSA_WITH_SHA256,
@@ -139,6 +148,27 @@ def verifying_key(certificate: x509.Certificate) -> VerifyingKey:
     if isinstance(key, x448.X448PublicKey):
         label = certificate.subject.rfc4514_string()
         raise CertificateError(Rule.WRONG_KEY_TYPE, label, "an x448 key cannot check signatures")
+    return key
+
+
+def alternate_key(certificate: x509.Certificate) -> PublicKey | None:
+    """Return the second key that a certificate carries [V2G20-2534]; None when there is none.
+
+    Raises ``WRONG_KEY_TYPE`` when it cannot be read.
+    """
+    try:
+        value = certificate.extensions.get_extension_for_oid(ALTERNATE_KEY).value
+    except x509.ExtensionNotFound:
+        return None
+    label = certificate.subject.rfc4514_string()
+    try:
+        key = load_der_public_key(value.public_bytes())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise CertificateError(
+            Rule.WRONG_KEY_TYPE, label, f"the alternate key cannot be read: {error}"
+        ) from error
+    if not isinstance(key, PublicKey):
+        raise CertificateError(Rule.WRONG_KEY_TYPE, label, "the alternate key is no elliptic curve key")
     return key
 
 
@@ -254,11 +284,11 @@ def _check_form(facts: _Facts, profile: Profile) -> None:
     if algorithm != expected:
         detail = f"signed with {algorithm.dotted_string}, expected {expected.dotted_string}"
         raise facts.fail(Rule.WRONG_ALGORITHM, detail)
+    understood = _UNDERSTOOD if profile.root.key_type is KeyType.SECP256R1 else _UNDERSTOOD_ISO20
+    if profile.purposes:
+        understood |= {ExtensionOID.EXTENDED_KEY_USAGE}
     for extension in facts.extensions:
-        understood = extension.oid in _UNDERSTOOD or (
-            profile.purposes and extension.oid == ExtensionOID.EXTENDED_KEY_USAGE
-        )
-        if extension.critical and not understood:
+        if extension.critical and extension.oid not in understood:
             oid = extension.oid.dotted_string
             raise facts.fail(Rule.UNKNOWN_CRITICAL_EXTENSION, f"critical extension {oid} is not understood")
 

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from pki.entropy import Entropy, deterministic_ecdsa
 from pki.errors import CertificateError, Rule
-from pki.keys import PrivateKey, PublicKey, SigningKey, new_key, type_name
+from pki.keys import ALTERNATE_KEY, PrivateKey, PublicKey, SigningKey, new_key, type_name
 from pki.profiles import KeyUse, Profile
 
 DEFAULT_ORGANIZATION = "PnC Lab"
@@ -126,6 +126,7 @@ def draft(
     validity: timedelta | None = None,
     crl_url: str | None = None,
     ocsp_url: str | None = None,
+    alternate_key: PublicKey | None = None,
 ) -> Draft:
     """Write down a certificate after ``profile``; parameters as for :func:`issue`."""
     if now.tzinfo is None:
@@ -149,6 +150,9 @@ def draft(
         extensions.append(
             (x509.ExtendedKeyUsage(sorted(profile.purposes, key=lambda use: use.dotted_string)), False)
         )
+    if alternate_key is not None:
+        info = alternate_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        extensions.append((x509.UnrecognizedExtension(ALTERNATE_KEY, info), False))
     if crl_url is not None:
         point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
         extensions.append((x509.CRLDistributionPoints([point]), False))
@@ -188,13 +192,15 @@ def issue(
     validity: timedelta | None = None,
     crl_url: str | None = None,
     ocsp_url: str | None = None,
+    alternate_key: PublicKey | None = None,
 ) -> x509.Certificate:
     """Return a certificate for ``public_key`` after ``profile``.
 
     ``issuer`` signs; None makes the certificate self-signed with ``key``, which must then be given.
     It is valid from ``now`` (a time with zone; cut to the second) for ``validity`` or the profile's
     time, but never longer than its issuer. ``organization`` defaults to the issuer's. ``crl_url`` and
-    ``ocsp_url`` say where revocation can be asked for; they cost about 60 bytes each of the profile's limit.
+    ``ocsp_url`` say where revocation can be asked for; they cost about 60 bytes each of the profile's limit. ``alternate_key`` is a second key
+    that the certificate carries (:data:`pki.keys.ALTERNATE_KEY`).
 
     Raises :class:`CertificateError` with ``TOO_LARGE`` when the result exceeds the profile's size and with
     ``WRONG_KEY_TYPE`` when ``public_key`` is on another curve, with ``EXPIRED`` when its issuer has ended;
@@ -212,6 +218,7 @@ def issue(
         validity=validity,
         crl_url=crl_url,
         ocsp_url=ocsp_url,
+        alternate_key=alternate_key,
     )
     subject = plan.subject.rfc4514_string()
     if (found := type_name(public_key)) != profile.key_type:
@@ -243,6 +250,7 @@ def new_identity(
     validity: timedelta | None = None,
     crl_url: str | None = None,
     ocsp_url: str | None = None,
+    alternate_key: PublicKey | None = None,
 ) -> Identity:
     """Make a key and :func:`issue` its certificate in one step."""
     key = new_key(profile.key_type, entropy)
@@ -259,6 +267,7 @@ def new_identity(
         validity=validity,
         crl_url=crl_url,
         ocsp_url=ocsp_url,
+        alternate_key=alternate_key,
     )
     return Identity(profile.name, certificate, key)
 

@@ -3,9 +3,11 @@
 ISO 15118-2 knows secp256r1 only. ISO 15118-20 has secp521r1 and, as its alternative suite, the two curves of
 RFC 8032 and RFC 7748: Ed448 to sign with, X448 to agree on secrets with.
 
-An Ed448 key can agree on secrets as well, because the two curves are the same in other coordinates
-(RFC 7748 4.2): :func:`x448_private` and :func:`x448_public` give the X448 form of an Ed448 key. That is how
-one provisioning certificate both signs a request and receives the envelope.
+A provisioning certificate both signs a request and receives an envelope. With secp521r1 one key does both;
+in the other suite the certificate carries an X448 key besides its Ed448 key, the "alternate subject public
+key" of [V2G20-2534] (extension 2.5.29.72 of X.509). Where there is none, the Ed448 key can agree on secrets
+itself, because the two curves are the same in other coordinates (RFC 7748 4.2): :func:`x448_private` and
+:func:`x448_public` give its X448 form.
 """
 
 import hashlib
@@ -13,6 +15,7 @@ from enum import StrEnum
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, x448
+from cryptography.x509 import ObjectIdentifier
 
 from pki.entropy import Entropy
 
@@ -27,6 +30,9 @@ PublicKey = ec.EllipticCurvePublicKey | ed448.Ed448PublicKey | x448.X448PublicKe
 
 VerifyingKey = ec.EllipticCurvePublicKey | ed448.Ed448PublicKey
 """A public key that signatures can be checked with."""
+
+ALTERNATE_KEY = ObjectIdentifier("2.5.29.72")
+"""The extension subjectAltPublicKeyInfo."""
 
 X448_BYTES = 56
 ED448_BYTES = 57

@@ -132,7 +132,6 @@ class Profile:
 
 _CA_USE = frozenset({KeyUse.KEY_CERT_SIGN, KeyUse.CRL_SIGN})
 _SIGN = frozenset({KeyUse.DIGITAL_SIGNATURE})
-_AGREE = frozenset({KeyUse.KEY_AGREEMENT})
 _SIGN_AND_AGREE = frozenset({KeyUse.DIGITAL_SIGNATURE, KeyUse.KEY_AGREEMENT})
 
 
@@ -315,16 +314,6 @@ def _iso20_profiles(edition: Edition) -> Mapping[str, Profile]:
     made["vehicle_v2g"] = replace(
         vehicle, name="vehicle_v2g", purpose=f"{vehicle.purpose}, under the V2G root", issuer=made[name]
     )
-    if key_type is KeyType.ED448:
-        # Such a key receives envelopes and cannot sign a request; the Ed448 one above does both.
-        made["oem_provisioning_x448"] = replace(
-            made["oem_provisioning"],
-            name="oem_provisioning_x448",
-            purpose="receives contract keys; cannot sign",
-            key_type=KeyType.X448,
-            key_usage=_AGREE,
-            required_key_usage=_AGREE,
-        )
     return MappingProxyType(made)
 
 

@@ -18,7 +18,6 @@ COMMON_NAMES = {
     "secc_leaf": "DEPNCS0001",
     "cps_leaf": "CPS Leaf",
     "oem_provisioning": "WMIKAT0123456789AB",
-    "oem_provisioning_x448": "WMIKAT0123456789AB",
     "contract": "DE83DUIEN83QGZD",
     "vehicle": "WMIKATEVCC001",
     "vehicle_v2g": "WMIKATEVCC001",

@@ -20,6 +20,7 @@ from pki.entropy import SeededEntropy
 from pki.errors import CertificateError, PkiError, Rule
 from pki.hierarchy import MEMBERS, Hierarchy
 from pki.issuing import Identity, draft
+from pki.keys import new_signing_key
 from pki.profiles import (
     CONTRACT,
     CPS_LEAF,
@@ -27,6 +28,7 @@ from pki.profiles import (
     OEM_PROVISIONING,
     SECC_LEAF,
     V2G_ROOT,
+    Edition,
     KeyUse,
     Profile,
 )
@@ -377,3 +379,33 @@ def test_serial_number_that_is_not_positive(serial: bytes) -> None:
     with pytest.raises(CertificateError) as caught:
         chain.parse(_der(0x30, _der(0x30, b"".join(parts)) + algorithm + value))
     assert caught.value.rule is Rule.UNREADABLE
+
+
+@pytest.mark.parametrize("edition", Edition)
+def test_extensions_that_annex_b_of_iso20_marks_critical(edition: Edition) -> None:
+    """Key identifiers and places to ask for revocation: critical there, never in -2."""
+    profile = edition.profiles["cps_leaf"]
+    here = bench(profile)
+    point = x509.DistributionPoint([x509.UniformResourceIdentifier("http://crl")], None, None, None)
+    key = new_signing_key(edition.key_type, here.entropy)
+    plan = draft(
+        profile,
+        common_name="CPS Leaf",
+        public_key=key.public_key(),
+        issuer=here.sub_cas[0],
+        now=NOW,
+        entropy=here.entropy,
+    )
+    extensions = (x509.CRLDistributionPoints([point]), True)
+    leaf = replace(plan, extensions=(extensions,)).sign(here.sub_cas[0].signer())
+    above = [identity.certificate for identity in here.sub_cas]
+
+    def validate() -> None:
+        chain.validate(leaf, above, [here.root.certificate], at=NOW, profile=profile)
+
+    if edition is Edition.ISO2:
+        with pytest.raises(CertificateError) as caught:
+            validate()
+        assert caught.value.rule is Rule.UNKNOWN_CRITICAL_EXTENSION
+    else:
+        validate()

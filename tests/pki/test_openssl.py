@@ -29,7 +29,6 @@ PURPOSES = {
     "contract": ("smimesign", "sslclient"),
     "vehicle": ("sslclient",),
     "vehicle_v2g": ("sslclient",),
-    "oem_provisioning_x448": (),
 }
 # What OpenSSL calls key and signature algorithm of each edition.
 ALGORITHMS = {

@@ -60,7 +60,7 @@ def test_iso20(edition: Edition) -> None:
         assert profile.name == name
         assert profile.max_der == 1600
         assert profile.root.key_type is edition.key_type
-        assert profile.key_type is (KeyType.X448 if name == "oem_provisioning_x448" else edition.key_type)
+        assert profile.key_type is edition.key_type
         if profile.issuer is not None:
             assert profile.issuer is profiles[profile.issuer.name]
         if not profile.ca:
@@ -82,7 +82,6 @@ def test_iso20(edition: Edition) -> None:
 def test_editions_differ() -> None:
     assert Edition.ISO2.profiles["contract"] is CONTRACT
     assert "vehicle" not in Edition.ISO2.profiles
-    assert "oem_provisioning_x448" not in Edition.ISO20.profiles
     assert purpose_name(ObjectIdentifier("1.2.3")) == "1.2.3"
 
 

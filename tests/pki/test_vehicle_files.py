@@ -1,13 +1,18 @@
 """What a car of ISO 15118-20 is delivered with."""
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, x448
 
 from pki import chain, store, vehicle_files
 from pki.entropy import SeededEntropy
 from pki.errors import StoreError
+from pki.issuing import Identity, draft
+from pki.keys import ALTERNATE_KEY
 from pki.names import common_name
 from pki.profiles import Edition
 from pki.vehicle_files import VehicleFiles
@@ -58,7 +63,8 @@ def test_issued_certificates_are_what_they_should_be(edition: Edition, under_v2g
 def test_saved_and_loaded(tmp_path: Path, edition: Edition) -> None:
     files = made(edition)
     vehicle_files.save(files, tmp_path)
-    assert {str(path.relative_to(tmp_path / "iso20")) for path in (tmp_path / "iso20").rglob("*")} == {
+    more = {"receiver.key"} if edition is Edition.ISO20_ED448 else set()
+    assert {str(path.relative_to(tmp_path / "iso20")) for path in (tmp_path / "iso20").rglob("*")} == more | {
         "vehicle.pem",
         "vehicle_chain.pem",
         "vehicle.key",
@@ -74,6 +80,7 @@ def test_saved_and_loaded(tmp_path: Path, edition: Edition) -> None:
     assert loaded.vehicle_chain == files.vehicle_chain
     assert loaded.provisioning_sub_cas == files.provisioning_sub_cas
     assert loaded.v2g_roots == files.v2g_roots
+    assert loaded.receiver_key.public_key() == files.receiver_key.public_key()
     assert loaded.vehicle.signer().public_key() == files.vehicle.certificate.public_key()
     for key in (tmp_path / "iso20").glob("*.key"):
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
@@ -92,6 +99,42 @@ def test_what_does_not_fit_is_named(tmp_path: Path) -> None:
     vehicle_files.save(files, tmp_path)
     store.write_certificates(place / "vehicle_chain.pem", files.vehicle_sub_cas)
     with pytest.raises(StoreError, match=r"does not begin with the certificate in vehicle\.pem"):
+        vehicle_files.load(tmp_path)
+
+
+def test_who_receives_the_envelopes(tmp_path: Path) -> None:
+    """secp521r1 does everything; an Ed448 certificate carries an X448 key for it [V2G20-2534]."""
+    plain = made()
+    assert plain.receiver_key is plain.provisioning.private_key()
+    assert chain.alternate_key(plain.provisioning.certificate) is None
+    files = made(Edition.ISO20_ED448)
+    certified = chain.alternate_key(files.provisioning.certificate)
+    assert isinstance(certified, x448.X448PublicKey)
+    assert files.receiver_key.public_key() == certified
+    assert "alternate_key" not in repr(files)
+    vehicle_files.save(files, tmp_path)
+    store.write_key(tmp_path / "iso20" / "receiver.key", files.provisioning.private_key())
+    with pytest.raises(StoreError, match="does not belong to the alternate key"):
+        vehicle_files.load(tmp_path)
+
+
+@pytest.mark.parametrize("value", [b"nonsense", bytes.fromhex("302a300506032b6570032100") + bytes(32)])
+def test_an_alternate_key_that_cannot_be_used(tmp_path: Path, value: bytes) -> None:
+    ours = hierarchy(Edition.ISO20)
+    key = SeededEntropy(1).ec_key(ec.SECP521R1())
+    plan = draft(
+        Edition.ISO20.profiles["oem_provisioning"],
+        common_name=PCID,
+        public_key=key.public_key(),
+        issuer=ours["oem_sub_ca2"],
+        now=NOW,
+        entropy=SeededEntropy(1),
+    )
+    odd = (x509.UnrecognizedExtension(ALTERNATE_KEY, value), False)
+    certificate = replace(plan, extensions=(odd,)).sign(ours["oem_sub_ca2"].signer())
+    files = replace(made(), provisioning=Identity("provisioning", certificate, key))
+    vehicle_files.save(files, tmp_path)
+    with pytest.raises(StoreError, match="alternate key"):
         vehicle_files.load(tmp_path)
 
 
