@@ -3,16 +3,18 @@
 Several providers, or a role as a process of its own, are other wirings of the same interfaces.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from backend_stub.access import store as access_store
 from backend_stub.authority import store as authority_store
 from backend_stub.authority.interface import CertificateAuthority
 from backend_stub.authority.service import CertificateOffice, Settings
 from backend_stub.ccp import store as ccp_store
+from backend_stub.ccp.fresh import FreshlySigned
 from backend_stub.ccp.interface import ContractPool
 from backend_stub.ccp.service import BundlePool
 from backend_stub.cps.generation import ContractGenerator, HostedIssuer
@@ -22,9 +24,17 @@ from backend_stub.database import Database
 from backend_stub.errors import PkiFolderError
 from backend_stub.events import outbox as event_log
 from backend_stub.events import store as event_store
+from backend_stub.federation import store as federation_store
+from backend_stub.federation.cars import CarCopies, FederatedProvisioningPool, KnownCars
+from backend_stub.federation.contracts import FederatedContractPool
+from backend_stub.federation.desks import FederatedEntitlementDesk, RegisterElsewhere
+from backend_stub.federation.notices import Notices
+from backend_stub.federation.roots import FederatedRootPool
+from backend_stub.federation.signing import FederatedProvisioningService
 from backend_stub.msp import store as msp_store
+from backend_stub.msp.entitlement import Entitlements
 from backend_stub.msp.interface import MobilityServiceProvider
-from backend_stub.msp.service import ContractDesk, Operator
+from backend_stub.msp.service import ContractDesk, Operator, Partners
 from backend_stub.oem import store as oem_store
 from backend_stub.oem.interface import CarMaker
 from backend_stub.oem.service import BackOffice, Maker
@@ -32,20 +42,20 @@ from backend_stub.over_the_air import OverTheAir, open_over_the_air
 from backend_stub.pcp import store as pcp_store
 from backend_stub.pcp.interface import ProvisioningPool
 from backend_stub.pcp.service import CertificatePool
+from backend_stub.place import Place
 from backend_stub.rcp import store as rcp_store
 from backend_stub.rcp.interface import RootCertificatePool, RootType
 from backend_stub.rcp.service import RootPool
 from backend_stub.rcp.trust_list import TrustListSigner
+from backend_stub.register import store as register_store
+from backend_stub.register.interface import VehicleRegister
+from backend_stub.register.service import Register
 from backend_stub.telematics import store as telematics_store
 from pki.chain import validate
 from pki.entropy import Entropy
 from pki.errors import CertificateError, StoreError
 from pki.hierarchy import MEMBERS, Hierarchy
 from v2g.trace import Tracer
-
-WMI = "PNC"
-COUNTRY = "DE"
-PROVIDER_ID = "PNC"
 
 SCHEMAS = (
     rcp_store.SCHEMA,
@@ -58,6 +68,8 @@ SCHEMAS = (
     telematics_store.SCHEMA,
     access_store.SCHEMA,
     authority_store.SCHEMA,
+    register_store.SCHEMA,
+    federation_store.SCHEMA,
 )
 _ROOTS = {RootType.V2G: "v2g_root", RootType.OEM: "oem_root", RootType.MO: "mo_root"}
 _ISSUERS = ("oem_sub_ca2", "mo_sub_ca2", "cps_leaf")
@@ -67,16 +79,22 @@ _ISSUERS = ("oem_sub_ca2", "mo_sub_ca2", "cps_leaf")
 class Market:
     """The roles, each behind its interface."""
 
+    name: str
     oem: CarMaker
     msp: MobilityServiceProvider
     cps: ProvisioningService
     pcp: ProvisioningPool
     ccp: ContractPool
     rcp: RootCertificatePool
+    register: VehicleRegister
     generator: ContractGenerator
     trust_list: TrustListSigner
     authority: CertificateAuthority
     over_the_air: OverTheAir
+    copies: CarCopies
+    """What is held of other providers' cars."""
+    background: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
+    """Work that goes on as long as the market serves."""
 
 
 async def open_market(
@@ -87,56 +105,97 @@ async def open_market(
     entropy: Entropy,
     tracer: Tracer,
     public_url: str = "",
+    place: Place | None = None,
 ) -> Market:
     """Make the tables, wire the roles, fill the root pool, and settle what a killed process left behind.
 
     ``public_url`` is where relying parties reach this market; certificates point there for their revocation.
+    ``place`` is the provider's place among others; without it this is a market of one.
 
     Raises DatabaseError when the file cannot be used.
     """
+    place = place or Place()
     database.create(SCHEMAS)
-    rcp = RootPool(database, now)
+    own_roots = RootPool(database, now)
     for root_type, name in _ROOTS.items():
-        await rcp.add(root_type, hierarchy[name].certificate)
+        await own_roots.add(root_type, hierarchy[name].certificate)
     authority = await CertificateOffice.open(
         database, [hierarchy], now=now, entropy=entropy, settings=Settings(public_url=public_url)
     )
-    pcp = CertificatePool(database, rcp, now)
-    ccp = BundlePool(database, pcp, rcp, now, tracer)
-    pcp.attach(ccp)
+    rcp = FederatedRootPool(own_roots, place.peers, database, now)
+    own_cars = CertificatePool(database, rcp, now)
+    copies = CarCopies(place.peers, rcp, place.maker_pins, database, now, place.peer_timeout_s)
+    notices = Notices(place.peers, database, now)
+    pcp = FederatedProvisioningPool(own_cars, copies, notices)
+    cars = KnownCars(pcp, own_cars, copies)
+    bundles = BundlePool(database, cars, rcp, now, tracer)
+    own_cars.attach(bundles)
+    copies.attach(bundles)
     signer = Signer(hierarchy.chain("cps_leaf"), hierarchy.root_of("cps_leaf").certificate)
     identity = SigningIdentity(signer, hierarchy["cps_leaf"].signing_key())
-    cps = ProvisioningSigner([identity], rcp, pcp, ccp, now, tracer)
-    maker = Maker(WMI, hierarchy["oem_sub_ca1"].certificate, hierarchy["oem_sub_ca2"])
+    own_cps = ProvisioningSigner([identity], rcp, cars, bundles, now, tracer)
+    cps = FederatedProvisioningService(own_cps, bundles, cars, rcp, place.peers, place.peer_timeout_s)
+    ccp = FederatedContractPool(FreshlySigned(bundles, cps), copies, place.peers, place.peer_timeout_s)
+    maker = Maker(
+        place.wmi,
+        hierarchy["oem_sub_ca1"].certificate,
+        hierarchy["oem_sub_ca2"],
+        place.regions,
+        place.default_region,
+    )
     oem = BackOffice(database, maker, pcp, rcp, now, entropy, issued=authority)
-    operator = Operator(COUNTRY, PROVIDER_ID, hierarchy["mo_sub_ca1"].certificate, hierarchy["mo_sub_ca2"])
-    msp = ContractDesk(database, operator, pcp, cps, ccp, now, entropy)
+    own_register = Register(database, now, entropy)
+    register = RegisterElsewhere(place.register_keeper) if place.register_keeper else own_register
+    entitlements = Entitlements(
+        place.proof_required,
+        FederatedEntitlementDesk(oem, place.peers, place.peer_timeout_s),
+        register,
+    )
+    msp = ContractDesk(
+        database,
+        Operator(
+            place.country,
+            place.provider_id,
+            hierarchy["mo_sub_ca1"].certificate,
+            hierarchy["mo_sub_ca2"],
+        ),
+        Partners(cars, cps, ccp, register, authority),
+        entitlements,
+        now,
+        entropy,
+    )
     await oem.settle()
     await msp.settle()
     trust_list = TrustListSigner(rcp, signer.chain, identity.key, now)
     generator = HostedIssuer(
         hierarchy["mo_sub_ca2"],
         hierarchy["mo_sub_ca1"].certificate,
-        provisioning=pcp,
+        hierarchy["mo_root"].certificate,
+        issued=authority,
+        provisioning=cars,
         signing=cps,
         contracts=ccp,
         now=now,
         entropy=entropy,
     )
     over_the_air = await open_over_the_air(
-        database, ccp=ccp, pcp=pcp, rcp=rcp, now=now, entropy=entropy, tracer=tracer, wmi=WMI
+        database, ccp=ccp, pcp=cars, rcp=rcp, now=now, entropy=entropy, tracer=tracer, wmi=place.wmi
     )
     return Market(
+        name=place.name,
         oem=oem,
         msp=msp,
         cps=cps,
         pcp=pcp,
         ccp=ccp,
         rcp=rcp,
+        register=register,
         generator=generator,
         trust_list=trust_list,
         authority=authority,
         over_the_air=over_the_air,
+        copies=copies,
+        background=(notices.run,) if place.peers else (),
     )
 
 

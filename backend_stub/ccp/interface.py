@@ -6,6 +6,8 @@ from typing import Protocol
 
 from cryptography import x509
 
+from backend_stub.errors import Code, MarketError
+
 
 @dataclass(frozen=True, slots=True)
 class SignedBundle:
@@ -54,6 +56,26 @@ class Collection:
     """What the answer carries as its SessionID; no session is going on, so the default is zeros."""
     v2g_root_fingerprint: str | None = None
     """Signed under this V2G root; None: one that the car is known to hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """A contract that this car could have, if only it were signed as the car needs it."""
+
+    pcid: str
+    document: bytes
+    """A bundle with the contract and the sealed key, signed under another root, or too long ago."""
+    receiver_key: str
+    v2g_root_fingerprints: tuple[str, ...]
+    """V2G roots that would do, the car's first choice first."""
+
+
+class NotSignedError(MarketError):
+    """NO_CONTRACT for want of a signature only; who can sign may try again with ``unsigned``."""
+
+    def __init__(self, detail: str, unsigned: Unsigned) -> None:
+        super().__init__(Code.NO_CONTRACT, detail)
+        self.unsigned = unsigned
 
 
 class ContractPool(Protocol):

@@ -9,7 +9,14 @@ import sqlalchemy as sa
 
 import exi
 from backend_stub.ccp import store
-from backend_stub.ccp.interface import Collection, Contract, Installation, SignedBundle
+from backend_stub.ccp.interface import (
+    Collection,
+    Contract,
+    Installation,
+    NotSignedError,
+    SignedBundle,
+    Unsigned,
+)
 from backend_stub.certificates import chain_refusal, der, subject_key_id
 from backend_stub.database import Database
 from backend_stub.errors import Code, MarketError
@@ -88,19 +95,13 @@ class BundlePool:
             )
         if car is None or not ready:
             raise MarketError(Code.NO_CONTRACT, f"PCID {wanted.pcid} has no contract {wanted.emaid}")
-        fresh = self._fresh(ready, f"contract {wanted.emaid}")
+        anchors = await self._roots.roots(RootType.V2G)
         held = set(car.chain.v2g_root_key_ids)
-        anchors = {root.fingerprint: root.certificate for root in await self._roots.roots(RootType.V2G)}
-        for bundle in fresh:
-            anchor = anchors.get(bundle.v2g_root_fingerprint)
-            if wanted.v2g_root_fingerprint is not None:
-                serves = bundle.v2g_root_fingerprint == wanted.v2g_root_fingerprint
-            else:
-                serves = anchor is not None and (not held or subject_key_id(anchor) in held)
-            if serves:
-                return _installation(bundle, wanted.session_id)
-        root = wanted.v2g_root_fingerprint or "that the car holds"
-        raise MarketError(Code.NO_CONTRACT, f"contract {wanted.emaid} is signed under no V2G root {root}")
+        roots = [root.fingerprint for root in anchors if not held or subject_key_id(root.certificate) in held]
+        if wanted.v2g_root_fingerprint is not None:
+            roots = [wanted.v2g_root_fingerprint]
+        bundle = self._signed_under(ready, roots, car, f"contract {wanted.emaid}")
+        return _installation(bundle, wanted.session_id)
 
     async def put(self, bundle: SignedBundle) -> Contract:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""
@@ -242,31 +243,36 @@ class BundlePool:
         )
         if not ready:
             raise MarketError(Code.NO_CONTRACT, f"no default contract for PCID {car.pcid}")
-        fresh = self._fresh(ready, f"the default contract of PCID {car.pcid}")
-        anchors = {root.fingerprint: root.certificate for root in await self._roots.roots(RootType.V2G)}
-        for held in held_roots:
-            for bundle in fresh:
-                anchor = anchors.get(bundle.v2g_root_fingerprint)
-                if anchor is not None and matches_issuer_serial(
-                    anchor, held.x509_issuer_name, held.x509_serial_number
-                ):
-                    return bundle
-        raise MarketError(
-            Code.NO_CONTRACT,
-            f"the contract of PCID {car.pcid} is signed under no V2G root that the car holds",
-        )
+        anchors = await self._roots.roots(RootType.V2G)
+        roots = [
+            root.fingerprint
+            for held in held_roots
+            for root in anchors
+            if matches_issuer_serial(root.certificate, held.x509_issuer_name, held.x509_serial_number)
+        ]
+        return self._signed_under(ready, roots, car, f"the default contract of PCID {car.pcid}")
 
-    def _fresh(self, ready: Sequence[store.ReadyBundle], which: str) -> Sequence[store.ReadyBundle]:
-        """Return those bundles of one contract that a car would accept now; raises MarketError(NO_CONTRACT)."""
+    def _signed_under(
+        self, ready: Sequence[store.ReadyBundle], roots: Sequence[str], car: Provisioning, which: str
+    ) -> store.ReadyBundle:
+        """Return the bundle of a contract under the first of these V2G roots that a car would accept now.
+
+        Raises MarketError(NO_CONTRACT) for a contract that is not valid now, and NotSignedError, which is one too,
+        when nothing but a signature is missing.
+        """
         now = self._now()
         if not ready[0].not_before <= now <= ready[0].not_after:
             raise MarketError(Code.NO_CONTRACT, f"{which} is not valid now")
-        fresh = [bundle for bundle in ready if now <= bundle.cps_not_after]
-        if not fresh:
-            raise MarketError(
-                Code.NO_CONTRACT, f"{which} must be signed again: the CPS certificate has expired"
-            )
-        return fresh
+        fresh = {bundle.v2g_root_fingerprint: bundle for bundle in ready if now <= bundle.cps_not_after}
+        for root in roots:
+            if root in fresh:
+                return fresh[root]
+        raise NotSignedError(
+            f"{which} is signed under no V2G root that the car holds"
+            if fresh
+            else f"{which} must be signed again: the CPS certificate has expired",
+            Unsigned(car.pcid, ready[0].document, car.key_fingerprint, tuple(roots)),
+        )
 
 
 def _installation(bundle: store.ReadyBundle, session_id: bytes) -> Installation:

@@ -45,7 +45,6 @@ class CarCopies:
         peers: Sequence[Peer],
         roots: RootCertificatePool,
         maker_pins: Mapping[str, frozenset[str]],
-        follower: ProvisioningFollower,
         database: Database,
         now: Callable[[], datetime],
         timeout_s: float,
@@ -53,10 +52,14 @@ class CarCopies:
         self._peers = peers
         self._roots = roots
         self._maker_pins = maker_pins
-        self._follower = follower
+        self._followers: list[ProvisioningFollower] = []
         self._database = database
         self._now = now
         self._timeout_s = timeout_s
+
+    def attach(self, follower: ProvisioningFollower) -> None:
+        """Tell ``follower`` from now on when another provider's car has another key."""
+        self._followers.append(follower)
 
     async def copy(self, pcid: str) -> Provisioning | None:
         """Return the copy of an entry, whatever its age."""
@@ -104,12 +107,16 @@ class CarCopies:
     async def _keep(self, copy: CarCopy, before: CarCopy | None) -> None:
         await self._database.write(lambda connection: store.put_car(connection, copy))
         if before is not None and before.entry.key_fingerprint != copy.entry.key_fingerprint:
-            await self._follower.provisioning_changed(copy.entry.pcid, copy.entry.key_fingerprint)
+            await self._tell(copy.entry.pcid, copy.entry.key_fingerprint)
 
     async def _forget(self, pcid: str) -> None:
         # Contracts first: cut off here, the next look finds the copy again.
-        await self._follower.provisioning_changed(pcid, None)
+        await self._tell(pcid, None)
         await self._database.write(lambda connection: store.forget_car(connection, pcid))
+
+    async def _tell(self, pcid: str, key_fingerprint: str | None) -> None:
+        for follower in self._followers:
+            await follower.provisioning_changed(pcid, key_fingerprint)
 
     async def _validated(self, peer: Peer, pcid: str) -> Provisioning:
         """Return a peer's entry after the checks that the PCP does with what a car maker uploads.

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from backend_stub.ccp.interface import Contract, ContractPool, Installation, SignedBundle
+from backend_stub.ccp.interface import Collection, Contract, ContractPool, Installation, SignedBundle
 from backend_stub.errors import Code, MarketError
 from backend_stub.federation import calls
 from backend_stub.federation.broadcast import MISSES, first_success
@@ -49,6 +49,25 @@ class FederatedContractPool:
         if outcome.answer is not None:
             return outcome.answer
         raise outcome.verdict or MarketError(miss.code, f"{miss.detail}{outcome.remark}")
+
+    async def collect(self, wanted: Collection) -> Installation:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`."""
+        try:
+            return await self._local.collect(wanted)
+        except MarketError as error:
+            if calls.only_from_here() or error.code is not Code.NO_CONTRACT:
+                raise
+            miss = error
+        outcome = await first_success(
+            self._peers, lambda peer: peer.collect(wanted), within_s=calls.budget_s(self._timeout_s)
+        )
+        if outcome.answer is not None:
+            return outcome.answer
+        raise outcome.verdict or MarketError(miss.code, f"{miss.detail}{outcome.remark}")
+
+    async def factory_reset(self, pcid: str) -> Sequence[str]:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`: in this provider's pool."""
+        return await self._local.factory_reset(pcid)
 
     async def put(self, bundle: SignedBundle) -> Contract:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""

@@ -7,6 +7,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ import msgspec
 from cryptography import x509
 
 import exi
-from backend_stub.ccp.interface import Contract, Installation
+from backend_stub.ccp.interface import Collection, Contract, Installation
 from backend_stub.certificates import der
 from backend_stub.cps.interface import ContractData, SignOrder
 from backend_stub.description import Pins
@@ -24,6 +25,7 @@ from backend_stub.federation import calls
 from backend_stub.federation.tokens import TokenSource
 from backend_stub.pcp.interface import ProvisioningChain
 from backend_stub.rcp.interface import RootType
+from backend_stub.register.interface import Registration
 from pki.chain import parse
 from pki.errors import CertificateError
 from v2g.messages import iso2
@@ -105,6 +107,13 @@ class _SignerList(msgspec.Struct):
 
 class _Signed(msgspec.Struct):
     signedData: str
+
+
+class _Registration(msgspec.Struct):
+    number: str
+    vin: str
+    pcid: str
+    registeredAt: datetime
 
 
 class _Nothing(msgspec.Struct):
@@ -206,6 +215,17 @@ class Peer:
             self._bytes(found.certificateInstallationRes), found.emaid, found.cpsV2GRootCertificateFingerprint
         )
 
+    async def collect(self, wanted: Collection) -> Installation:
+        """Fetch a bundle from the peer's CCP for delivery over the air."""
+        query = {"sessionID": wanted.session_id.hex(), "xsdMsgDefNamespace": iso2.NAMESPACE}
+        if wanted.v2g_root_fingerprint is not None:
+            query["cpsV2GRootCertificateFingerprint"] = wanted.v2g_root_fingerprint
+        path = f"/v1/ccp/provideSignedContractData/{wanted.emaid}/{wanted.pcid}"
+        found = await self._call("GET", path, _MessageDef, params=query)
+        return Installation(
+            self._bytes(found.certificateInstallationRes), found.emaid, found.cpsV2GRootCertificateFingerprint
+        )
+
     async def contracts_of_car(self, pcid: str) -> Sequence[Contract]:
         """Return the contracts that the peer's CCP has of a car; raises NO_CONTRACT when there are none."""
         return await self._contracts(f"/v1/ccp/signedContractData/{pcid}")
@@ -252,6 +272,23 @@ class Peer:
         """Have the peer's car maker check a driver's one-time code."""
         body = {"code": code, "reference": reference}
         await self._call("POST", f"/oem/v1/vehicles/{pcid}/entitlement", _Nothing, body)
+
+    async def restore(self, pcid: str, code: str, reference: str) -> None:
+        """Have the peer's car maker take the use of a one-time code back."""
+        body = {"code": code, "reference": reference, "restore": True}
+        await self._call("POST", f"/oem/v1/vehicles/{pcid}/entitlement", _Nothing, body)
+
+    async def registration(self, *, number: str | None = None, vin: str | None = None) -> Registration:
+        """Look a car up in the vehicle register that the peer keeps; raises UNKNOWN."""
+        query = {"number": number} if vin is None else {"vin": vin}
+        query = {name: value for name, value in query.items() if value is not None}
+        found = await self._call("GET", "/register/v1/vehicles", _Registration, params=query)
+        return Registration(found.number, found.vin, found.pcid, "", found.registeredAt)
+
+    async def check_document(self, pcid: str, document: str) -> None:
+        """Have the vehicle register that the peer keeps check the reference of a keeper's document."""
+        body = {"pcid": pcid, "document": document}
+        await self._call("POST", "/register/v1/documents/check", _Nothing, body)
 
     async def _contracts(self, path: str) -> Sequence[Contract]:
         answer = await self._call("GET", path, _ContractList)

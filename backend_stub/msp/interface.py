@@ -3,7 +3,40 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
+
+from pki.revocation import Reason
+
+
+class State(StrEnum):
+    """How a contract stands."""
+
+    ACTIVE = "active"
+    ENDING = "ending"
+    """Its end was accepted, and is still being carried out."""
+    ENDED = "ended"
+
+
+class Rule(StrEnum):
+    """What shows that somebody may have a contract for a car. One of them is enough."""
+
+    MAKER_CODE = "maker-code"
+    """The one-time code that the car maker gave out with the car."""
+    KEEPER_DOCUMENT = "keeper-document"
+    """The reference of the keeper's document, as the vehicle register has issued it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a driver shows."""
+
+    rule: Rule
+    value: str
+
+    def __repr__(self) -> str:
+        """Return the rule: never the secret."""
+        return f"<Proof by {self.rule}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,16 +49,50 @@ class DriverContract:
     not_before: datetime
     not_after: datetime
     onboarded_at: datetime
+    state: State = State.ACTIVE
+    ended_at: datetime | None = None
+    end_reason: str = ""
 
 
 class MobilityServiceProvider(Protocol):
     """The role MSP."""
 
-    async def onboard(self, pcid: str) -> DriverContract:
+    async def resolve(self, *, vin: str | None = None, registration: str | None = None) -> str:
+        """Return the PCID of a car by its VIN or registration number, as the vehicle register has it.
+
+        Raises MarketError(UNKNOWN).
+        """
+        ...
+
+    async def onboard(self, pcid: str, proof: Proof | None = None) -> DriverContract:
         """Make a contract for a car and hand it, sealed, to the CPS; return when it is in the CCP.
 
-        Raises MarketError: UNKNOWN_PCID, and what the CPS refuses.
+        Raises MarketError: UNKNOWN_PCID, ENTITLEMENT when the market asks for a proof and this is none, and what
+        the CPS refuses.
         """
+        ...
+
+    async def renew(self, emaid: str) -> DriverContract:
+        """Give a contract a new key and certificate under the same eMAID, for the car as it is now.
+
+        Raises MarketError: NO_CONTRACT for one that is not ours or has ended, and what onboarding refuses.
+        """
+        ...
+
+    async def terminate(self, emaid: str, reason: Reason = Reason.CESSATION_OF_OPERATION) -> DriverContract:
+        """End a contract: it is revoked, and removed from every pool. Repeating it changes nothing.
+
+        Once accepted it will be carried out, also when this process is killed. Raises MarketError: NO_CONTRACT
+        for one that is not ours; PEER or STORE when a pool could not be reached, in which case it goes on later.
+        """
+        ...
+
+    async def find(self, emaid: str) -> DriverContract | None:
+        """Return a contract, ended ones as well; None when it is not ours."""
+        ...
+
+    async def of_car(self, pcid: str) -> Sequence[DriverContract]:
+        """Return the contracts of a car, oldest first, ended ones as well."""
         ...
 
     async def contracts(self, limit: int) -> Sequence[DriverContract]:
@@ -33,5 +100,5 @@ class MobilityServiceProvider(Protocol):
         ...
 
     async def count(self) -> int:
-        """Return how many contracts there are."""
+        """Return how many contracts there are, ended ones as well."""
         ...

@@ -10,21 +10,24 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy.exc import IntegrityError
 
+from backend_stub.authority.interface import CertificateAuthority, Issued, RevokeOrder
 from backend_stub.ccp.interface import ContractPool
 from backend_stub.certificates import check_issuer
 from backend_stub.cps.interface import ContractData, ProvisioningService, SignOrder
 from backend_stub.database import Database
 from backend_stub.errors import Code, MarketError
 from backend_stub.msp import store
-from backend_stub.msp.interface import DriverContract
+from backend_stub.msp.entitlement import Entitlements
+from backend_stub.msp.interface import DriverContract, Proof, State
 from backend_stub.numbering import ATTEMPTS, DIGITS_AND_CAPITALS, draw
 from backend_stub.pcp.interface import ProvisioningPool
+from backend_stub.register.interface import VehicleRegister
+from backend_stub.sealing import Terms, make_contract
 from pki.chain import public_key
 from pki.entropy import Entropy
-from pki.issuing import Identity, issue
-from pki.profiles import CONTRACT
+from pki.issuing import Identity
+from pki.revocation import Reason
 from v2g.identifiers import new_emaid
-from v2g.security.envelope import seal_iso2
 
 RESERVATION_LIFETIME = timedelta(minutes=10)
 """After so long nobody is working on a reservation any more: onboarding takes well under a second."""
@@ -44,45 +47,108 @@ class Operator:
     sub_ca2: Identity
 
 
+@dataclass(frozen=True, slots=True)
+class Partners:
+    """The roles that the provider works with. Without authority nothing is revoked, without register no VIN known."""
+
+    provisioning: ProvisioningPool
+    signing: ProvisioningService
+    contracts: ContractPool
+    register: VehicleRegister | None = None
+    authority: CertificateAuthority | None = None
+
+
 class ContractDesk:
-    """Makes contracts. The order of steps leaves nothing half-made behind when the process is killed.
+    """Makes, renews and ends contracts. The order of steps leaves nothing half-made when the process is killed.
 
     Reserve the eMAID, issue and seal, have it signed and stored, complete the reservation: a kill before the
     CCP stored the bundle leaves a reservation, one after it leaves a whole contract that :meth:`settle`
-    completes at the next start.
+    completes at the next start. Renewals and ends are written down first and finished by it likewise.
     """
 
     def __init__(
         self,
         database: Database,
         operator: Operator,
-        provisioning: ProvisioningPool,
-        signing: ProvisioningService,
-        contracts: ContractPool,
+        partners: Partners,
+        entitlements: Entitlements,
         now: Callable[[], datetime],
         entropy: Entropy,
     ) -> None:
         self._database = database
         self._operator = operator
-        self._provisioning = provisioning
-        self._signing = signing
-        self._contracts = contracts
+        self._with = partners
+        self._entitlements = entitlements
         self._now = now
         self._entropy = entropy
 
-    async def onboard(self, pcid: str) -> DriverContract:
+    async def resolve(self, *, vin: str | None = None, registration: str | None = None) -> str:
+        """See :class:`~backend_stub.msp.interface.MobilityServiceProvider`."""
+        register = self._with.register
+        if register is None:
+            raise MarketError(Code.UNKNOWN, "this market has no vehicle register: give the PCID")
+        if registration is not None:
+            entry = await register.by_number(registration)
+        else:
+            entry = None if vin is None else await register.by_vin(vin)
+        if entry is None:
+            raise MarketError(Code.UNKNOWN, f"the vehicle register has no car {registration or vin}")
+        return entry.pcid
+
+    async def onboard(self, pcid: str, proof: Proof | None = None) -> DriverContract:
         """See :class:`~backend_stub.msp.interface.MobilityServiceProvider`."""
         check_issuer(self._operator.sub_ca2, self._now())
-        car = await self._provisioning.get(pcid)
+        self._entitlements.check_form(proof)
+        car = await self._with.provisioning.get(pcid)
         emaid = await self._reserve(pcid)
         try:
-            data = self._make_sealed(emaid, public_key(car.chain.vehicle))
-            order = SignOrder(data=data, pcid=pcid, receiver_key=car.key_fingerprint)
-            await self._signing.sign(order)
+            await self._entitlements.use(pcid, proof, emaid)
+            try:
+                data = await self._make_sealed(emaid, pcid, public_key(car.chain.vehicle))
+                order = SignOrder(data=data, pcid=pcid, receiver_key=car.key_fingerprint)
+                await self._with.signing.sign(order)
+            except MarketError:
+                await self._entitlements.give_back(pcid, proof, emaid)
+                raise
         except MarketError:
             await self._database.write(lambda connection: store.release(connection, emaid))
             raise
         return await self._complete(emaid, pcid, data.certificate)
+
+    async def renew(self, emaid: str) -> DriverContract:
+        """See :class:`~backend_stub.msp.interface.MobilityServiceProvider`."""
+        check_issuer(self._operator.sub_ca2, self._now())
+        contract = (await self._get(emaid)).contract
+        if contract.state is not State.ACTIVE:
+            raise MarketError(Code.NO_CONTRACT, f"contract {emaid} has ended")
+        car = await self._with.provisioning.get(contract.pcid)
+        data = await self._make_sealed(emaid, contract.pcid, public_key(car.chain.vehicle))
+        await self._database.write(partial(store.begin_renewal, emaid=emaid, certificate=data.certificate))
+        try:
+            order = SignOrder(data=data, pcid=contract.pcid, receiver_key=car.key_fingerprint)
+            await self._with.signing.sign(order)
+        except MarketError:
+            await self._database.write(lambda connection: store.drop_renewal(connection, emaid))
+            raise
+        return await self._complete(emaid, contract.pcid, data.certificate)
+
+    async def terminate(self, emaid: str, reason: Reason = Reason.CESSATION_OF_OPERATION) -> DriverContract:
+        """See :class:`~backend_stub.msp.interface.MobilityServiceProvider`."""
+        ledger = await self._get(emaid)
+        if ledger.contract.state is not State.ENDED:
+            now = self._now()
+            await self._database.write(partial(store.begin_end, emaid=emaid, reason=reason.value, now=now))
+            await self._end(emaid)
+        return (await self._get(emaid)).contract
+
+    async def find(self, emaid: str) -> DriverContract | None:
+        """See :class:`~backend_stub.msp.interface.MobilityServiceProvider`."""
+        ledger = await self._database.read(lambda connection: store.find(connection, emaid))
+        return None if ledger is None else ledger.contract
+
+    async def of_car(self, pcid: str) -> Sequence[DriverContract]:
+        """See :class:`~backend_stub.msp.interface.MobilityServiceProvider`."""
+        return await self._database.read(lambda connection: store.of_car(connection, pcid))
 
     async def contracts(self, limit: int) -> Sequence[DriverContract]:
         """See :class:`~backend_stub.msp.interface.MobilityServiceProvider`."""
@@ -93,13 +159,25 @@ class ContractDesk:
         return await self._database.read(store.count)
 
     async def settle(self) -> None:
-        """Finish or forget what a killed process left behind; called at start, harmless at any time."""
+        """Finish or forget what a killed process left behind; called at start, harmless at any time.
+
+        Raises MarketError(PEER) when a pool that is needed for it cannot be reached.
+        """
         moment = self._now() - RESERVATION_LIFETIME
         for emaid in await self._database.read(lambda connection: store.reserved_before(connection, moment)):
             await self._settle(emaid)
+        for emaid, certificate in await self._database.read(store.renewals):
+            await self._settle_renewal(emaid, certificate)
+        for emaid in await self._database.read(store.ending):
+            try:
+                await self._end(emaid)
+            except MarketError as error:
+                _log.warning("contract %s has not ended everywhere yet: %s", emaid, error)
+            else:
+                _log.info("contract %s has ended everywhere now", emaid)
 
     async def _settle(self, emaid: str) -> None:
-        stored = await self._contracts.find(emaid)
+        stored = await self._with.contracts.find(emaid)
         if stored:
             await self._complete(emaid, stored[0].pcid, stored[0].certificate)
             _log.info("contract %s was in the pool already: completed", emaid)
@@ -107,16 +185,45 @@ class ContractDesk:
             await self._database.write(lambda connection: store.release(connection, emaid))
             _log.info("eMAID %s was reserved but never used: released", emaid)
 
+    async def _settle_renewal(self, emaid: str, certificate: x509.Certificate) -> None:
+        for stored in await self._with.contracts.find(emaid):
+            if stored.certificate == certificate:
+                await self._complete(emaid, stored.pcid, certificate)
+                _log.info("the renewal of contract %s was in the pool already: completed", emaid)
+                return
+        await self._database.write(lambda connection: store.drop_renewal(connection, emaid))
+
+    async def _end(self, emaid: str) -> None:
+        """Carry an end out: revoke, remove from every pool, write down that it is done."""
+        ledger = await self._get(emaid)
+        if self._with.authority is not None and ledger.certificate is not None:
+            reason = Reason(ledger.contract.end_reason)
+            await self._with.authority.revoke(RevokeOrder(ledger.certificate, reason))
+        try:
+            await self._with.contracts.delete(emaid)
+        except MarketError as error:
+            if error.code is not Code.NO_CONTRACT:
+                raise
+        now = self._now()
+        await self._database.write(lambda connection: store.end(connection, emaid, now))
+
+    async def _get(self, emaid: str) -> store.Ledger:
+        ledger = await self._database.read(lambda connection: store.find(connection, emaid))
+        if ledger is None:
+            raise MarketError(Code.NO_CONTRACT, f"contract {emaid} is not one of this provider")
+        return ledger
+
     async def _complete(self, emaid: str, pcid: str, certificate: x509.Certificate) -> DriverContract:
+        known = await self.find(emaid)
         contract = DriverContract(
             emaid=emaid,
             pcid=pcid,
             certificate_serial=certificate.serial_number,
             not_before=certificate.not_valid_before_utc,
             not_after=certificate.not_valid_after_utc,
-            onboarded_at=self._now(),
+            onboarded_at=known.onboarded_at if known else self._now(),
         )
-        await self._database.write(lambda connection: store.complete(connection, contract))
+        await self._database.write(partial(store.complete, contract=contract, certificate=certificate))
         return contract
 
     async def _reserve(self, pcid: str) -> str:
@@ -132,26 +239,18 @@ class ContractDesk:
             return emaid
         raise MarketError(Code.CONFLICT, f"no free eMAID after {ATTEMPTS} draws")
 
-    def _make_sealed(self, emaid: str, receiver: ec.EllipticCurvePublicKey) -> ContractData:
-        """Make the contract key, certify it and seal it for the car.
-
-        This frame is the only place that ever holds the plaintext key: it is neither stored nor passed on,
-        and gone when the frame is.
-        """
-        key = self._entropy.ec_key(CONTRACT.key_type.curve)
-        certificate = issue(
-            CONTRACT,
-            common_name=emaid,
-            public_key=key.public_key(),
-            issuer=self._operator.sub_ca2,
-            now=self._now(),
-            entropy=self._entropy,
-        )
-        envelope = seal_iso2(key, receiver, self._entropy)
+    async def _make_sealed(self, emaid: str, pcid: str, receiver: ec.EllipticCurvePublicKey) -> ContractData:
+        """Make the contract and seal its key for the car; the plaintext key never comes here."""
+        authority, issuer = self._with.authority, self._operator.sub_ca2
+        pointers = None if authority is None else authority.pointers(issuer.certificate)
+        terms = Terms(emaid, self._now(), pointers=pointers)
+        certificate, envelope = make_contract(terms, issuer, receiver, self._entropy)
+        if authority is not None:
+            await authority.register_issued([Issued(certificate, pcid)])
         return ContractData(
             certificate=certificate,
             sub_ca1=self._operator.sub_ca1,
-            sub_ca2=self._operator.sub_ca2.certificate,
+            sub_ca2=issuer.certificate,
             encrypted_private_key=envelope.encrypted_private_key,
             dh_public_key=envelope.dh_public_key,
         )

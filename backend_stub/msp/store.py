@@ -1,12 +1,15 @@
 """The table of the mobility service provider. It has no column that could hold a private key."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from cryptography import x509
 
+from backend_stub.certificates import der, stored
 from backend_stub.database import UtcDateTime
-from backend_stub.msp.interface import DriverContract
+from backend_stub.msp.interface import DriverContract, State
 
 SCHEMA = sa.MetaData()
 
@@ -22,8 +25,22 @@ _contracts = sa.Table(
     sa.Column("not_before", UtcDateTime),
     sa.Column("not_after", UtcDateTime),
     sa.Column("onboarded_at", UtcDateTime, index=True),
+    sa.Column("certificate", sa.LargeBinary),
+    # The certificate of a renewal that is under way.
+    sa.Column("renewal", sa.LargeBinary),
+    sa.Column("ending_at", UtcDateTime),
+    sa.Column("ended_at", UtcDateTime),
+    sa.Column("end_reason", sa.String(40)),
 )
 _ONBOARDED = _contracts.c.onboarded_at.is_not(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """A contract with what only the books need. ``certificate`` is None for one of before it was kept."""
+
+    contract: DriverContract
+    certificate: x509.Certificate | None
 
 
 def reserve(connection: sa.Connection, emaid: str, pcid: str, now: datetime) -> None:
@@ -36,8 +53,8 @@ def release(connection: sa.Connection, emaid: str) -> None:
     connection.execute(_contracts.delete().where(_contracts.c.emaid == emaid, ~_ONBOARDED))
 
 
-def complete(connection: sa.Connection, contract: DriverContract) -> None:
-    """Turn a reservation into a contract."""
+def complete(connection: sa.Connection, contract: DriverContract, certificate: x509.Certificate) -> None:
+    """Turn a reservation into a contract, or a renewal into the present state of one."""
     connection.execute(
         _contracts.update()
         .where(_contracts.c.emaid == contract.emaid)
@@ -46,8 +63,54 @@ def complete(connection: sa.Connection, contract: DriverContract) -> None:
             not_before=contract.not_before,
             not_after=contract.not_after,
             onboarded_at=contract.onboarded_at,
+            certificate=der(certificate),
+            renewal=None,
         )
     )
+
+
+def begin_renewal(connection: sa.Connection, emaid: str, certificate: x509.Certificate) -> None:
+    """Write down the certificate that is to replace the present one."""
+    connection.execute(
+        _contracts.update().where(_contracts.c.emaid == emaid).values(renewal=der(certificate))
+    )
+
+
+def drop_renewal(connection: sa.Connection, emaid: str) -> None:
+    """Forget a renewal that came to nothing."""
+    connection.execute(_contracts.update().where(_contracts.c.emaid == emaid).values(renewal=None))
+
+
+def renewals(connection: sa.Connection) -> Sequence[tuple[str, x509.Certificate]]:
+    """Return eMAID and new certificate of every renewal that is under way."""
+    query = sa.select(_contracts.c.emaid, _contracts.c.renewal).where(_contracts.c.renewal.is_not(None))
+    return [(row.emaid, stored(row.renewal)) for row in connection.execute(query)]
+
+
+def begin_end(connection: sa.Connection, emaid: str, reason: str, now: datetime) -> None:
+    """Write down that a contract is to end, unless that was said before."""
+    connection.execute(
+        _contracts.update()
+        .where(_contracts.c.emaid == emaid, _contracts.c.ending_at.is_(None))
+        .values(ending_at=now, end_reason=reason)
+    )
+
+
+def end(connection: sa.Connection, emaid: str, now: datetime) -> None:
+    """Note that a contract has ended everywhere."""
+    connection.execute(
+        _contracts.update()
+        .where(_contracts.c.emaid == emaid, _contracts.c.ended_at.is_(None))
+        .values(ended_at=now)
+    )
+
+
+def ending(connection: sa.Connection) -> Sequence[str]:
+    """Return the contracts whose end is not carried out yet."""
+    query = sa.select(_contracts.c.emaid).where(
+        _contracts.c.ending_at.is_not(None), _contracts.c.ended_at.is_(None)
+    )
+    return connection.execute(query).scalars().all()
 
 
 def reserved_before(connection: sa.Connection, moment: datetime) -> Sequence[str]:
@@ -56,24 +119,50 @@ def reserved_before(connection: sa.Connection, moment: datetime) -> Sequence[str
     return connection.execute(query).scalars().all()
 
 
+def find(connection: sa.Connection, emaid: str) -> Ledger | None:
+    """Return a contract; reservations are none."""
+    row = connection.execute(sa.select(_contracts).where(_contracts.c.emaid == emaid, _ONBOARDED)).first()
+    if row is None:
+        return None
+    return Ledger(_contract(row), None if row.certificate is None else stored(row.certificate))
+
+
+def of_car(connection: sa.Connection, pcid: str) -> Sequence[DriverContract]:
+    """Return the contracts of a car, oldest first."""
+    query = (
+        sa.select(_contracts)
+        .where(_contracts.c.pcid == pcid, _ONBOARDED)
+        .order_by(_contracts.c.onboarded_at, _contracts.c.emaid)
+    )
+    return [_contract(row) for row in connection.execute(query)]
+
+
 def newest(connection: sa.Connection, limit: int) -> Sequence[DriverContract]:
     """Return the newest contracts."""
     query = sa.select(_contracts).where(_ONBOARDED).order_by(_contracts.c.onboarded_at.desc()).limit(limit)
-    return [
-        DriverContract(
-            emaid=row.emaid,
-            pcid=row.pcid,
-            certificate_serial=int(row.certificate_serial, 16),
-            not_before=row.not_before,
-            not_after=row.not_after,
-            onboarded_at=row.onboarded_at,
-        )
-        for row in connection.execute(query)
-    ]
+    return [_contract(row) for row in connection.execute(query)]
 
 
 def count(connection: sa.Connection) -> int:
     """Return how many contracts there are, reservations not counted."""
     return int(
         connection.execute(sa.select(sa.func.count()).select_from(_contracts).where(_ONBOARDED)).scalar_one()
+    )
+
+
+def _contract(row: "sa.Row[tuple[object, ...]]") -> DriverContract:
+    if row.ended_at is not None:
+        state = State.ENDED
+    else:
+        state = State.ACTIVE if row.ending_at is None else State.ENDING
+    return DriverContract(
+        emaid=row.emaid,
+        pcid=row.pcid,
+        certificate_serial=int(row.certificate_serial, 16),
+        not_before=row.not_before,
+        not_after=row.not_after,
+        onboarded_at=row.onboarded_at,
+        state=state,
+        ended_at=row.ended_at,
+        end_reason=row.end_reason or "",
     )

@@ -7,6 +7,9 @@ from typing import Protocol
 
 from cryptography import x509
 
+EVERYWHERE = "everywhere"
+"""The one sales region of a maker whose cars hold every V2G root of the market."""
+
 
 @dataclass(frozen=True, slots=True)
 class Vehicle:

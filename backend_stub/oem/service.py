@@ -18,7 +18,7 @@ from backend_stub.database import Database
 from backend_stub.errors import Code, MarketError
 from backend_stub.numbering import ATTEMPTS, WITHOUT_LOOKALIKES, draw
 from backend_stub.oem import store
-from backend_stub.oem.interface import BuiltVehicle, Vehicle
+from backend_stub.oem.interface import EVERYWHERE, BuiltVehicle, Vehicle
 from backend_stub.pcp.interface import ProvisioningChain, ProvisioningPool
 from backend_stub.rcp.interface import RootCertificatePool, RootType
 from backend_stub.vins import check_vin, new_vin
@@ -26,9 +26,6 @@ from pki.entropy import Entropy
 from pki.issuing import Identity, issue
 from pki.names import fingerprint_sha256
 from pki.profiles import OEM_PROVISIONING
-
-EVERYWHERE = "everywhere"
-"""The one sales region of a maker whose cars hold every V2G root of the market."""
 
 _PCID_SERIAL_LENGTH = 14
 _MAC_BYTES = 6

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, status
+from fastapi import APIRouter, Query, Response, status
 from pydantic import Field
 
 from backend_stub.access import Party, Scope, allow
@@ -38,6 +38,13 @@ class RegistrationBody(Body):
         return cls(number=entry.number, vin=entry.vin, pcid=entry.pcid, registeredAt=entry.registered_at)
 
 
+class DocumentCheck(Body):
+    """What somebody shows who says he keeps a car."""
+
+    pcid: PcidField
+    document: _Text
+
+
 class RegisteredBody(RegistrationBody):
     """A new registration."""
 
@@ -64,14 +71,30 @@ def router(register: VehicleRegister) -> APIRouter:
         told = RegistrationBody.of(entry).model_dump()
         return RegisteredBody(**told, keeper=entry.keeper, document=made.document)
 
-    @routes.get("/vehicles/{number}", summary="Find a car by its number", responses=refusals(Code.UNKNOWN))
+    @routes.get("/vehicles", summary="Find a car by its number or VIN", responses=refusals(Code.UNKNOWN))
     async def find(
-        number: Annotated[str, Path(max_length=40)], _party: Annotated[Party, allow(Scope.PCP_READ)]
+        _party: Annotated[Party, allow(Scope.PCP_READ)],
+        number: Annotated[str | None, Query(max_length=40)] = None,
+        vin: Annotated[str | None, Query(max_length=40)] = None,
     ) -> RegistrationBody:
-        """Return VIN and PCID of the car that bears a registration number."""
-        entry = await register.by_number(number)
+        """Return number, VIN and PCID of a car. Who keeps it is not told."""
+        if (number is None) is (vin is None):
+            raise MarketError(Code.REQUEST, "give either number or vin")
+        entry = await (register.by_vin(vin or "") if number is None else register.by_number(number))
         if entry is None:
-            raise MarketError(Code.UNKNOWN, f"no car with number {number}")
+            raise MarketError(Code.UNKNOWN, f"the vehicle register has no car {number or vin}")
         return RegistrationBody.of(entry)
+
+    @routes.post(
+        "/documents/check",
+        summary="Check a keeper's document",
+        status_code=status.HTTP_204_NO_CONTENT,
+        response_class=Response,
+        responses=refusals(Code.ENTITLEMENT),
+    )
+    async def check(body: DocumentCheck, _party: Annotated[Party, allow(Scope.PCP_READ)]) -> Response:
+        """Say whether this is the reference of the keeper's document. Ten wrong tries make the document void."""
+        await register.check_document(body.pcid, body.document)
+        return Response(status_code=status.HTTP_204_NO_CONTENT)
 
     return routes
