@@ -21,6 +21,21 @@ examples:
   evcc contracts list --vehicle car
 """
 
+_OTA_EXAMPLES = """\
+examples:
+  evcc ota --vehicle car --telematics http://127.0.0.1:8080
+      take in the contracts that are waiting; the address is remembered
+  evcc ota --vehicle car --follow
+      stay connected, and take in each contract as it comes
+  evcc contracts choose DEPNCXXXXXXXXXX --vehicle car
+      choose, and tell the backend, which makes it the default in the contract pool
+
+exit codes:
+  0 done   2 bad command line, vehicle folder or contract store   4 the backend cannot be reached
+  7 it refuses this car   8 it does not answer as a backend does   10 a contract was refused
+  12 a contract could not be stored
+"""
+
 _REPAIR = "\n  nothing was changed; `evcc contracts repair --vehicle {}` sets aside what is damaged"
 
 
@@ -36,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands, f"{_EXAMPLES}\nexit codes:\n{codes}")
     _add_contracts(commands)
+    _add_ota(commands)
     return parser
 
 
@@ -114,10 +130,42 @@ def _add_contracts(commands: Any) -> None:
         ("repair", "make a damaged store usable again; what is damaged is set aside", False),
     ):
         action = actions.add_parser(name, help=text, description=text)
+        if name == "choose":
+            action.add_argument(
+                "--telematics",
+                metavar="URL",
+                default="",
+                help="the car maker's backend, which is told (default: that of `evcc ota`)",
+            )
+            action.add_argument("--ca", metavar="FILE", type=Path, help="roots to trust for https (PEM)")
         if takes_emaid:
             action.add_argument("emaid", metavar="EMAID", help="with or without separators")
         action.add_argument("--vehicle", metavar="DIR", type=Path, required=True, help="the vehicle folder")
         action.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_ota(commands: Any) -> None:
+    ota = commands.add_parser(
+        "ota",
+        help="take in contracts over the air, without a charger",
+        description="Ask the car maker's telematics backend for contracts, and remove those that have ended.",
+        epilog=_OTA_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    ota.add_argument("--vehicle", metavar="DIR", type=Path, required=True, help="the vehicle folder")
+    ota.add_argument(
+        "--telematics", metavar="URL", default="", help="where the backend is; needed the first time only"
+    )
+    ota.add_argument("--ca", metavar="FILE", type=Path, help="roots to trust for an https URL (PEM)")
+    how = ota.add_mutually_exclusive_group()
+    how.add_argument("--once", action="store_true", help="look once and end (the default)")
+    how.add_argument("--follow", action="store_true", help="stay, and take in each contract as it comes")
+    how.add_argument(
+        "--again", action="store_true", help="ask once more for all that this car should have: it lost it"
+    )
+    ota.add_argument("--config", metavar="FILE", type=Path, help="TOML file; see docs/evcc.md for its keys")
+    ota.add_argument("--trace", metavar="FILE", type=Path, help="append the trace to FILE (JSON lines)")
+    ota.add_argument("--json", action="store_true", help="print nothing but one JSON object for each look")
 
 
 def _positive(text: str) -> int:
@@ -132,7 +180,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     arguments = build_parser().parse_args(argv)
     try:
-        return _run(arguments) if arguments.command == "run" else _contracts(arguments)
+        return _COMMANDS[arguments.command](arguments)
     except ConfigError as error:
         print(f"evcc: {error}", file=sys.stderr)
         return ExitCode.CONFIGURATION
@@ -167,6 +215,15 @@ def _contracts(arguments: argparse.Namespace) -> int:
     from evcc import contracts_cli  # noqa: PLC0415 - each subcommand loads what it needs
 
     return contracts_cli.run(arguments)
+
+
+def _ota(arguments: argparse.Namespace) -> int:
+    from evcc import ota_cli  # noqa: PLC0415 - each subcommand loads what it needs
+
+    return ota_cli.run(arguments)
+
+
+_COMMANDS = {"run": _run, "contracts": _contracts, "ota": _ota}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from evcc import ota_cli
 from evcc.contracts import Contract, ContractStore
 from evcc.errors import ConfigError
 from evcc.exit_codes import ExitCode
@@ -20,7 +21,10 @@ def run(arguments: argparse.Namespace) -> int:
     store = ContractStore.open(directory)
     done = ""
     if arguments.action == "choose":
-        done = f"chosen: {store.choose(arguments.emaid).emaid}"
+        chosen_now = store.choose(arguments.emaid).emaid
+        done = f"chosen: {chosen_now}"
+        if said := ota_cli.choose(arguments.vehicle, chosen_now, arguments.telematics, arguments.ca):
+            done += f"; {said}"
     elif arguments.action == "remove":
         removed = store.remove(arguments.emaid)
         chosen = f"; chosen: {store.chosen.emaid}" if store.chosen is not None else ""
