@@ -13,6 +13,7 @@ import exi
 from backend_stub.access import Party, Scope, allow
 from backend_stub.ccp import asking
 from backend_stub.ccp.asking import AlwaysReturnExi, Broadcast, DeadlineHeader
+from backend_stub.ccp.ending import Revoker, SkipRevocation, end_contract
 from backend_stub.ccp.interface import Collection, Contract, ContractPool, SignedBundle
 from backend_stub.ccp.refusing import refusal_message
 from backend_stub.errors import Code, MarketError
@@ -154,8 +155,11 @@ class ContractList(Body):
     XMLContracts: list[ContractEntry]
 
 
-def router(pool: ContractPool, roots: RootCertificatePool) -> APIRouter:
-    """Return the routes of this role; ``roots`` gives the names of V2G roots in lookups."""
+def router(pool: ContractPool, roots: RootCertificatePool, revoker: Revoker | None) -> APIRouter:
+    """Return the routes of this role; ``roots`` gives the names of V2G roots in lookups.
+
+    ``revoker`` revokes what is deleted; None: nothing is revoked here.
+    """
     routes = APIRouter(prefix="/v1/ccp", tags=["CCP: contract certificate pool"])
 
     @routes.post(
@@ -231,10 +235,17 @@ def router(pool: ContractPool, roots: RootCertificatePool) -> APIRouter:
         response_class=Response,
         responses=refusals(Code.NO_CONTRACT),
     )
-    async def delete(emaid: EmaidPath, party: Annotated[Party, allow(Scope.CCP_DELETE)]) -> Response:
-        """Remove a contract under all roots. If it was the default, the car has none until one is chosen."""
+    async def delete(
+        emaid: EmaidPath,
+        party: Annotated[Party, allow(Scope.CCP_DELETE)],
+        skip_revocation: SkipRevocation = False,
+    ) -> Response:
+        """Revoke a contract and remove it under all roots.
+
+        If it was the default, the car has none until one is chosen.
+        """
         party.check_contract(emaid)
-        await pool.delete(emaid)
+        await end_contract(pool, revoker, emaid, skip_revocation=skip_revocation)
         return Response()
 
     @routes.post(

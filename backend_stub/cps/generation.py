@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from backend_stub.authority.interface import Issued, IssuedRegister
 from backend_stub.ccp.interface import ContractPool
 from backend_stub.certificates import chain_refusal, check_issuer
 from backend_stub.cps.interface import ContractData, ProvisioningService, SignOrder
@@ -22,6 +23,7 @@ from pki.chain import public_key
 from pki.entropy import Entropy
 from pki.errors import CertificateError
 from pki.issuing import Identity, issue
+from pki.names import fingerprint_sha256
 from pki.profiles import CONTRACT
 from v2g.security.envelope import seal_iso2
 
@@ -36,6 +38,8 @@ class ContractOrder:
     ends: datetime
     v2g_root_fingerprint: str | None = None
     """Sign under this V2G root; None: under one that the car is known to hold."""
+    mo_root_fingerprint: str | None = None
+    """The MO root that it must stand under; None: that of the market."""
 
 
 class ContractGenerator(Protocol):
@@ -57,7 +61,9 @@ class HostedIssuer:
         self,
         issuer: Identity,
         sub_ca1: x509.Certificate,
+        mo_root: x509.Certificate,
         *,
+        issued: IssuedRegister,
         provisioning: ProvisioningPool,
         signing: ProvisioningService,
         contracts: ContractPool,
@@ -66,6 +72,8 @@ class HostedIssuer:
     ) -> None:
         self._issuer = issuer
         self._sub_ca1 = sub_ca1
+        self._mo_root_fingerprint = fingerprint_sha256(mo_root)
+        self._issued = issued
         self._provisioning = provisioning
         self._signing = signing
         self._contracts = contracts
@@ -83,13 +91,19 @@ class HostedIssuer:
             raise MarketError(
                 Code.REQUEST, "contractBegins is in the future: only what is valid now can be signed"
             )
+        if order.mo_root_fingerprint not in {None, self._mo_root_fingerprint}:
+            raise MarketError(
+                Code.NO_SIGNER, f"contracts are made under MO root {self._mo_root_fingerprint} only"
+            )
         # Two equal requests at once make one contract: the second finds what the first has made.
         async with self._at_work.setdefault(order.emaid, asyncio.Lock()):
             if not await self._is_there(order):
                 car = await self._provisioning.get(order.pcid)
+                data = self._make_sealed(order, public_key(car.chain.vehicle))
+                await self._issued.register_issued([Issued(data.certificate, order.pcid)])
                 await self._signing.sign(
                     SignOrder(
-                        data=self._make_sealed(order, public_key(car.chain.vehicle)),
+                        data=data,
                         pcid=order.pcid,
                         v2g_root_fingerprint=order.v2g_root_fingerprint,
                         receiver_key=car.key_fingerprint,
@@ -118,6 +132,7 @@ class HostedIssuer:
         """
         begins, ends = self._validity(order)
         key = self._entropy.ec_key(CONTRACT.key_type.curve)
+        pointers = self._issued.pointers(self._issuer.certificate)
         try:
             certificate = issue(
                 CONTRACT,
@@ -127,6 +142,8 @@ class HostedIssuer:
                 now=begins,
                 validity=ends - begins,
                 entropy=self._entropy,
+                crl_url=pointers.crl_url,
+                ocsp_url=pointers.ocsp_url,
             )
         except CertificateError as error:
             raise chain_refusal(error, "contract certificate") from error

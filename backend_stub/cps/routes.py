@@ -181,7 +181,6 @@ class SignerEntry(Body):
     def of(cls, signer: Signer) -> "SignerEntry":
         """Describe a signer."""
         leaf, *sub_cas = signer.chain
-        organizations = leaf.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
         return cls(
             cpsDistinguishedName=leaf.subject.rfc4514_string(),
             cpsCertificate=leaf,
@@ -189,7 +188,7 @@ class SignerEntry(Body):
             cpsSubCa1Certificate=sub_cas[-1] if sub_cas else None,
             validFrom=leaf.not_valid_before_utc,
             validTo=leaf.not_valid_after_utc,
-            organizationName=str(organizations[0].value) if organizations else "",
+            organizationName=organization_of(leaf),
             cpsV2GRootCertificateFingerprint=fingerprint_sha256(signer.v2g_root),
             cpsRootDistinguishedName=signer.v2g_root.subject.rfc4514_string(),
             xsdMsgDefNamespace=NAMESPACE,
@@ -200,6 +199,12 @@ class SignerList(Body):
     """All signing certificates."""
 
     cpsCertificates: list[SignerEntry]
+
+
+def organization_of(certificate: x509.Certificate) -> str:
+    """Return the organisation in the subject, empty when none is named."""
+    values = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    return str(values[0].value) if values else ""
 
 
 def contract_name(certificate: x509.Certificate) -> str:

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Header, Query, Request, Response, status
 from fastapi.responses import StreamingResponse
 from pydantic import Field, field_validator
 
-from backend_stub.access import OPEN, Party, Role
+from backend_stub.access import Party, Role, Scope, allow
 from backend_stub.errors import Code
 from backend_stub.events.interface import (
     EVERYBODY,
@@ -27,6 +27,7 @@ from backend_stub.events.interface import (
     RecordedEvent,
     WebhookEndpoints,
 )
+from backend_stub.events.spelling import EventName
 from backend_stub.events.targets import MAX_URL_LENGTH
 from backend_stub.web.answers import refusals
 from backend_stub.web.fields import Body
@@ -46,7 +47,7 @@ class EndpointBody(Body):
         description="Where to POST events; https, or http on this machine and on allowed hosts.",
         examples=["http://127.0.0.1:9000/hooks"],
     )
-    enabledEvents: list[EventType] = Field(
+    enabledEvents: list[EventName] = Field(
         default=[], max_length=len(EventType), description="Empty: every event that the subscriber may see."
     )
     apiVersion: str = Field(default="1.0", max_length=20)
@@ -90,6 +91,7 @@ class EndpointAnswer(EndpointBody):
     nextAttemptAt: datetime | None
     reason: str = Field(description="Why the last attempt failed, or why the endpoint is disabled.")
     createdAt: datetime
+    created: int = Field(description="The same in seconds since 1970, as OPCP has it.")
 
     @classmethod
     def of(cls, endpoint: Endpoint) -> "EndpointAnswer":
@@ -103,12 +105,6 @@ class NewEndpoint(EndpointAnswer):
     secret: str = Field(
         description="Key of the HMAC-SHA256 over the raw body in `X-Operator-Signature: sha256=…`. Shown only here."
     )
-
-
-class EndpointList(Body):
-    """The endpoints of the caller."""
-
-    endpoints: list[EndpointAnswer]
 
 
 class EventBody(Body):
@@ -164,7 +160,7 @@ _After = Annotated[
     int, Query(ge=0, le=_MAX_SEQUENCE, description="Only events with a higher sequence number.")
 ]
 _Limit = Annotated[int, Query(ge=1, le=MAX_EVENTS)]
-_Types = Annotated[list[EventType], Query(alias="eventType", description="Only these types; repeatable.")]
+_Types = Annotated[list[EventName], Query(alias="eventType", description="Only these types; repeatable.")]
 
 
 def audience_of(party: Party) -> Audience:
@@ -180,7 +176,7 @@ def audience_of(party: Party) -> Audience:
 
 def router(log: EventLog, endpoints: WebhookEndpoints) -> APIRouter:
     """Return the routes of this part. Who is calling decides what is seen."""
-    routes = APIRouter(prefix="/v1", tags=["Events"])
+    routes = APIRouter(prefix="/v1", tags=["Events"], dependencies=[allow(Scope.EVENTS)])
 
     @routes.post(
         "/webhook/endpoints",
@@ -194,10 +190,10 @@ def router(log: EventLog, endpoints: WebhookEndpoints) -> APIRouter:
         return NewEndpoint(**_fields(endpoint), secret=secret)
 
     @routes.get("/webhook/endpoints", summary="List the endpoints", responses=refusals())
-    async def list_all(request: Request) -> EndpointList:
+    async def list_all(request: Request) -> list[EndpointAnswer]:
         """Return the caller's endpoints, oldest first."""
         found = await endpoints.list(_audience(request))
-        return EndpointList(endpoints=[EndpointAnswer.of(endpoint) for endpoint in found])
+        return [EndpointAnswer.of(endpoint) for endpoint in found]
 
     @routes.get(
         "/webhook/endpoints/{endpoint_id}", summary="Get an endpoint", responses=refusals(Code.UNKNOWN)
@@ -290,7 +286,7 @@ def router(log: EventLog, endpoints: WebhookEndpoints) -> APIRouter:
 
 
 def _audience(request: Request) -> Audience:
-    return audience_of(getattr(request.state, "party", OPEN))
+    return audience_of(request.state.party)
 
 
 async def _begin(log: EventLog, after: int | None, last_event_id: str | None) -> int:
@@ -327,4 +323,5 @@ def _fields(endpoint: Endpoint) -> dict[str, Any]:
         "nextAttemptAt": endpoint.next_attempt_at,
         "reason": endpoint.reason,
         "createdAt": endpoint.created_at,
+        "created": int(endpoint.created_at.timestamp()),
     }

@@ -19,7 +19,7 @@ from pki.errors import CertificateError
 from pki.names import common_name, fingerprint_sha256
 from v2g.messages.iso2 import NAMESPACE
 
-_KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){1,63}$")]
+KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){1,63}$")]
 
 PcidPath = Annotated[PcidField, Path(description="The car's provisioning certificate identifier.")]
 
@@ -31,7 +31,7 @@ class ProvisioningCertificate(Body):
     subCA2Certificate: CertificateField | None = None
     subCA1Certificate: CertificateField
     xsdMsgDefNamespace: MessageNamespaceField = NAMESPACE
-    v2gRootAuthorityKeyIdentifiers: list[_KeyId] = Field(
+    v2gRootAuthorityKeyIdentifiers: list[KeyId] = Field(
         default=[],
         max_length=20,
         description="Key identifiers of the V2G roots that the car holds, hex with `:` between the bytes.",
@@ -44,9 +44,7 @@ class ProvisioningCertificate(Body):
             vehicle=self.vehicleCertificate,
             sub_ca1=self.subCA1Certificate,
             sub_ca2=self.subCA2Certificate,
-            v2g_root_key_ids=tuple(
-                bytes.fromhex(key_id.replace(":", "")) for key_id in self.v2gRootAuthorityKeyIdentifiers
-            ),
+            v2g_root_key_ids=key_ids(self.v2gRootAuthorityKeyIdentifiers),
             previous_pcid=self.previousPcid,
         )
 
@@ -68,11 +66,11 @@ class ProvisioningCertificateData(ProvisioningCertificate):
             vehicleCertificate=chain.vehicle,
             subCA2Certificate=chain.sub_ca2,
             subCA1Certificate=chain.sub_ca1,
-            v2gRootAuthorityKeyIdentifiers=[_colons(key_id) for key_id in chain.v2g_root_key_ids],
+            v2gRootAuthorityKeyIdentifiers=[colons(key_id) for key_id in chain.v2g_root_key_ids],
             previousPcid=chain.previous_pcid,
             rootIssuerDistinguishedName=entry.root_name,
             rootIssuerSerialNumber=f"{entry.root_serial:x}",
-            rootAuthorityKeyIdentifier=_colons(entry.root_key_id),
+            rootAuthorityKeyIdentifier=colons(entry.root_key_id),
             fingerprint=fingerprint_sha256(chain.vehicle),
         )
 
@@ -81,6 +79,11 @@ class ProvisioningAnswer(Body):
     """The answer to a mobility operator."""
 
     OEMMessage: ProvisioningCertificateData
+
+
+def key_ids(texts: list[str]) -> tuple[bytes, ...]:
+    """Return key identifiers from hex, with or without ``:``."""
+    return tuple(bytes.fromhex(text.replace(":", "")) for text in texts)
 
 
 def check_uploader(party: Party, certificate: x509.Certificate) -> None:
@@ -93,7 +96,8 @@ def check_uploader(party: Party, certificate: x509.Certificate) -> None:
         party.check_vehicle(name)
 
 
-def _colons(data: bytes) -> str:
+def colons(data: bytes) -> str:
+    """Return bytes as hex with ``:`` between them."""
     return data.hex(":")
 
 

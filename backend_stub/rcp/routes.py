@@ -20,7 +20,6 @@ from backend_stub.web.fields import Body, CertificateField
 from pki.names import common_name
 from v2g.messages.iso2 import NAMESPACE
 
-
 _ISO2_CURVE = "secp256r1"
 
 

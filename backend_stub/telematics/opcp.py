@@ -74,10 +74,6 @@ class _Endpoint(msgspec.Struct):
     metadata: dict[str, Any] = {}
 
 
-class _Endpoints(msgspec.Struct):
-    endpoints: list[_Endpoint]
-
-
 class EventMessage(msgspec.Struct):
     """An event as the market tells it; ``sequence`` is its place in the log."""
 
@@ -184,8 +180,8 @@ class OpcpMarket:
             "metadata": {"subscriber": wanted.name},
             "status": "enabled",
         }
-        known = await self._call("GET", "/v1/webhook/endpoints", _Endpoints)
-        for endpoint in known.endpoints:
+        known = await self._call("GET", "/v1/webhook/endpoints", list[_Endpoint])
+        for endpoint in known:
             if endpoint.metadata.get("subscriber") == wanted.name:
                 await self._call("PUT", f"/v1/webhook/endpoints/{endpoint.id}", None, json=body)
                 return

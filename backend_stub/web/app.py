@@ -5,42 +5,65 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from backend_stub.access import routes as access_routes
+from backend_stub.access.gate import Gate, Rates
 from backend_stub.authority import routes as authority_routes
 from backend_stub.ccp import routes as ccp_routes
 from backend_stub.cps import routes as cps_routes
 from backend_stub.events import routes as event_routes
+from backend_stub.federation import routes as federation_routes
+from backend_stub.federation.calls import CallContext
 from backend_stub.market import Market
 from backend_stub.msp import routes as msp_routes
 from backend_stub.oem import routes as oem_routes
+from backend_stub.opnc import routes as opnc_routes
 from backend_stub.pcp import routes as pcp_routes
 from backend_stub.rcp import routes as rcp_routes
+from backend_stub.register import routes as register_routes
 from backend_stub.telematics import routes as telematics_routes
 from backend_stub.web import overview
 from backend_stub.web.answers import install_error_handlers
+from backend_stub.web.docs import install_docs
 from backend_stub.web.envelope import Envelope
 from v2g.trace import Tracer
 
 _DESCRIPTION = """\
-The Plug & Charge contract market behind a charger, for the laboratory. The doors under `/v1` and `/cps` have the
-shape of OPCP 1.0; `/oem`, `/msp` and `/market` are ours.
+The Plug & Charge contract market behind a charger. The doors under `/v1`, `/cps` and `/.well-known/est` have the
+shape of OPCP 1.0 ([by itself](/docs/opcp)), those under `/opnc/v1` that of OPNC 1.0 ([by itself](/docs/opnc)); the
+others are ours.
 
 Errors come as `{errorMessages, traceId}`. Each message starts with a stable code in brackets; the same `traceId`
-stands in the answer's `X-Trace-Id` header, the log and the trace. There is no authentication: keep it on loopback.
-"""
+stands in the answer's `X-Trace-Id` header, the log and the trace.
 
+A market with clients wants an access token: `POST /oauth/token`. One without is open, and serves loopback
+addresses only.
+"""
 
 _LARGE_BODIES = {authority_routes.BULK_PATH: authority_routes.MAX_BULK_BYTES}
 
 
-def create_app(market: Market, *, tracer: Tracer, monotonic: Callable[[], float]) -> FastAPI:
-    """Return the application for ``market``. It starts nothing and owns nothing."""
+def create_app(
+    market: Market,
+    *,
+    tracer: Tracer,
+    monotonic: Callable[[], float],
+    gate: Gate | None = None,
+    strict_opnc: bool = False,
+) -> FastAPI:
+    """Return the application for ``market``. It starts nothing and owns nothing.
+
+    ``gate`` decides who may do what; None: everybody everything. ``strict_opnc`` holds callers of OPNC to the
+    letter of its schemas.
+    """
+    gate = gate or Gate(None, Rates(), monotonic)
     app = FastAPI(
         title="PnC Lab market",
         description=_DESCRIPTION,
         version=version("pnclab"),
         redirect_slashes=False,  # a redirect is not an answer that OPCP knows
+        openapi_url=None,  # described in parts, and on pages that need no network: see below
     )
-    app.include_router(ccp_routes.router(market.ccp, market.rcp))
+    app.include_router(ccp_routes.router(market.ccp, market.rcp, market.authority))
     app.include_router(cps_routes.router(market.cps, market.generator))
     app.include_router(pcp_routes.router(market.pcp))
     app.include_router(rcp_routes.router(market.rcp, market.trust_list))
@@ -50,7 +73,24 @@ def create_app(market: Market, *, tracer: Tracer, monotonic: Callable[[], float]
     over_the_air = market.over_the_air
     app.include_router(event_routes.router(over_the_air.events, over_the_air.events))
     app.include_router(telematics_routes.router(over_the_air.telematics.office, over_the_air.telematics.cars))
+    app.include_router(register_routes.router(market.register))
+    app.include_router(federation_routes.router(market.copies))
+    app.include_router(
+        opnc_routes.router(
+            contracts=market.ccp,
+            provisioning=market.pcp,
+            roots=market.rcp,
+            signing=market.cps,
+            generator=market.generator,
+            revoker=market.authority,
+            endpoints=over_the_air.events,
+            strict=strict_opnc,
+        )
+    )
     app.include_router(overview.router(market))
+    app.include_router(access_routes.router(gate))
+    install_docs(app)
     install_error_handlers(app)
-    app.add_middleware(Envelope, tracer=tracer, monotonic=monotonic, large_bodies=_LARGE_BODIES)
+    app.add_middleware(CallContext)
+    app.add_middleware(Envelope, tracer=tracer, monotonic=monotonic, gate=gate, large_bodies=_LARGE_BODIES)
     return app

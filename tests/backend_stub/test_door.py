@@ -340,7 +340,7 @@ async def test_every_call_is_described(world: World) -> None:
             for status, response in call["responses"].items():
                 if not status.startswith("2"):
                     schema = response["content"]["application/json"]["schema"]
-                    names = {"ErrorAnswer", "InstallationRefusal"}
+                    names = {"ErrorAnswer", "InstallationRefusal", "CollectionRefusal", "TokenRefusal"}
                     assert schema["$ref"].rpartition("/")[2] in names, (method, path, status)
 
 
