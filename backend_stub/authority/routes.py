@@ -1,7 +1,6 @@
-"""The doors of the certificate authority: EST, revocation, revocation lists and OCSP.
+"""The doors of the certificate authority: enrolment (:mod:`.est`), revocation, revocation lists and OCSP.
 
-EST is spoken as OPCP and OPNC do: RFC 7030 with the branch and the edition of ISO 15118 in path or query. Lists
-and OCSP answers are for everybody, because certificates point to them.
+Lists and OCSP answers are for everybody, because certificates point to them.
 """
 
 # ruff: noqa: N815 - fields are spelled as on the wire
@@ -9,24 +8,22 @@ and OCSP answers are for everybody, because certificates point to them.
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import datetime
 from email.utils import format_datetime
-from enum import StrEnum
 from typing import Annotated, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.hazmat.primitives.serialization.pkcs7 import serialize_certificates
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from backend_stub.access.guard import allow
 from backend_stub.access.interface import Party, Scope
+from backend_stub.authority import est
 from backend_stub.authority.interface import (
-    Branch,
     Certificate,
     CertificateAuthority,
     Kind,
@@ -35,42 +32,28 @@ from backend_stub.authority.interface import (
     RevokeOrder,
     Selection,
 )
-from backend_stub.authority.reach import check_certificate, check_name, check_request, confined
+from backend_stub.authority.reach import check_certificate, check_name, confined
 from backend_stub.certificates import UNREADABLE
 from backend_stub.errors import Code, MarketError
 from backend_stub.web.answers import refusals
-from backend_stub.web.fields import Body, EmaidField, PcidField, decode_base64
+from backend_stub.web.fields import Body, PcidField, decode_base64
 from pki.chain import parse
 from pki.errors import CertificateError
-from pki.profiles import Edition
 from pki.revocation import Reason
+from v2g.identifiers import Emaid, IdentifierError
 
 BULK_PATH = "/authority/v1/revocations"
 MAX_NAMES = 200_000
 MAX_BULK_BYTES = 8 * 1024 * 1024
 """Room for the names of a whole bulk revocation, which other bodies have no need for."""
 
-CERTIFICATES = "application/pkcs7-mime; smime-type=certs-only"
-REQUEST_TYPE = "application/pkcs10"
 OCSP_REQUEST = "application/ocsp-request"
 OCSP_RESPONSE = "application/ocsp-response"
 CRL = "application/pkix-crl"
 NDJSON = "application/x-ndjson"
 
-_PEM_REQUEST = b"-----BEGIN"
+_PEM_BEGIN = b"-----BEGIN"
 _MAX_QUESTION = 8192  # characters of an OCSP request in a URL
-
-
-class Version(StrEnum):
-    """The editions of ISO 15118 as EST paths name them."""
-
-    ISO2 = "ISO15118-2"
-    ISO20 = "ISO15118-20"
-
-    @property
-    def edition(self) -> Edition:
-        """The edition of the certificates; of -20 the first suite stands for both."""
-        return Edition.ISO2 if self is Version.ISO2 else Edition.ISO20
 
 
 def _certificate(value: Any) -> x509.Certificate:
@@ -78,7 +61,7 @@ def _certificate(value: Any) -> x509.Certificate:
         return value
     data = decode_base64(value)
     try:
-        if data.lstrip().startswith(_PEM_REQUEST):
+        if data.lstrip().startswith(_PEM_BEGIN):
             data = x509.load_pem_x509_certificate(data).public_bytes(Encoding.DER)
         return parse(data)
     except CertificateError as error:
@@ -99,10 +82,22 @@ class RevokeRequest(Body):
     revocationReason: Reason
 
 
+def _contract_name(value: str) -> str:
+    """Return an eMAID as certificates carry it. A wrong check digit stays: contracts with one can be revoked, too."""
+    try:
+        emaid = Emaid.parse(value, check=False)
+    except IdentifierError as error:
+        raise ValueError(error.reason) from None
+    plain = value.replace("-", "").upper()
+    return plain if len(plain) > len(emaid.body) else str(emaid)
+
+
 class BulkRequest(Body):
     """Which certificates are not to be believed any more: those that meet everything that is given."""
 
-    emaids: list[EmaidField] = Field(default=[], max_length=MAX_NAMES, description="Contracts.")
+    emaids: list[Annotated[str, AfterValidator(_contract_name)]] = Field(
+        default=[], max_length=MAX_NAMES, description="Contracts.", examples=[["DEPNC1A2B3C4D5X"]]
+    )
     pcids: list[PcidField] = Field(
         default=[], max_length=MAX_NAMES, description="Cars, in place of contracts."
     )
@@ -171,100 +166,18 @@ class IndexAnswer(Body):
 def router(authority: CertificateAuthority) -> APIRouter:
     """Return the routes of this role."""
     routes = APIRouter()
-    routes.include_router(_est(authority))
+    routes.include_router(est.router(authority))
     routes.include_router(_opnc(authority))
     routes.include_router(_revocation(authority))
     routes.include_router(_status(authority))
     return routes
 
 
-_ENROLL_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": "PKCS #10, DER in base64.",
-        "content": {REQUEST_TYPE: {"schema": {"type": "string"}}},
-    }
-}
-_CERTIFICATES_ANSWER: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "Certificates in PKCS #7 without signature, DER in base64.",
-        "content": {"application/pkcs7-mime": {"schema": {"type": "string"}}},
-    }
-}
-_ENROLLING = Annotated[Party, allow(Scope.PKI_ENROLL)]
-_READING = Annotated[Party, allow(Scope.PKI_READ)]
 _REVOKING = Annotated[Party, allow(Scope.PKI_REVOKE)]
-
-
-def _est(authority: CertificateAuthority) -> APIRouter:
-    routes = APIRouter(prefix="/.well-known/est", tags=["PKI: certificate authority (OPCP)"])
-
-    async def enroll(
-        party: _ENROLLING, request: Request, ca: Branch, version: Version = Version.ISO2
-    ) -> Response:
-        """Have a leaf certified. Of the request only common name and key are used; the profile decides the rest."""
-        return await _enrolled(authority, party, request, ca, version)
-
-    async def ca_certificates(_party: _READING, ca: Branch, version: Version = Version.ISO2) -> Response:
-        """Return the CAs above the leaves of a branch, the root included."""
-        return _pkcs7(await authority.ca_certificates(ca, version.edition))
-
-    for path in ("/{ca}/simpleenroll/{version}", "/{ca}/simpleenroll"):
-        routes.add_api_route(
-            path,
-            enroll,
-            methods=["POST"],
-            summary="Have a certificate issued",
-            openapi_extra=_ENROLL_BODY,
-            response_class=Response,
-            responses=_CERTIFICATES_ANSWER | refusals(Code.UNKNOWN, Code.CHAIN_EXPIRED, Code.FORBIDDEN),
-            include_in_schema="version" in path,
-        )
-    for path in ("/{ca}/cacerts/{version}", "/{ca}/cacerts"):
-        routes.add_api_route(
-            path,
-            ca_certificates,
-            methods=["GET"],
-            summary="Get the CA certificates of a branch",
-            response_class=Response,
-            responses=_CERTIFICATES_ANSWER | refusals(Code.UNKNOWN),
-            include_in_schema="version" in path,
-        )
-    return routes
 
 
 def _opnc(authority: CertificateAuthority) -> APIRouter:
     routes = APIRouter(prefix="/opnc/v1/pki", tags=["PKI: certificate authority (OPNC)"])
-
-    @routes.post(
-        "/est/simpleenroll",
-        summary="Have a certificate issued",
-        openapi_extra=_ENROLL_BODY,
-        response_class=Response,
-        responses=_CERTIFICATES_ANSWER | refusals(Code.UNKNOWN, Code.CHAIN_EXPIRED, Code.FORBIDDEN),
-    )
-    async def enroll(
-        party: _ENROLLING,
-        request: Request,
-        caDomain: Annotated[Branch, Query()],  # noqa: N803 - as on the wire
-        iso15118Version: Annotated[Version, Query()] = Version.ISO2,  # noqa: N803 - as on the wire
-    ) -> Response:
-        """Have a leaf certified, as under ``/.well-known/est``."""
-        return await _enrolled(authority, party, request, caDomain, iso15118Version)
-
-    @routes.get(
-        "/est/cacerts",
-        summary="Get the CA certificates of a branch",
-        response_class=Response,
-        responses=_CERTIFICATES_ANSWER | refusals(Code.UNKNOWN),
-    )
-    async def ca_certificates(
-        _party: _READING,
-        caDomain: Annotated[Branch, Query()],  # noqa: N803 - as on the wire
-        iso15118Version: Annotated[Version, Query()] = Version.ISO2,  # noqa: N803 - as on the wire
-    ) -> Response:
-        """Return the CAs above the leaves of a branch, the root included."""
-        return _pkcs7(await authority.ca_certificates(caDomain, iso15118Version.edition))
 
     @routes.post(
         "/revokeCertificate",
@@ -366,31 +279,6 @@ def _status(authority: CertificateAuthority) -> APIRouter:
         return _ocsp(await authority.ocsp(_from_url(question)), cached=True)
 
     return routes
-
-
-async def _enrolled(
-    authority: CertificateAuthority, party: Party, request: Request, branch: Branch, version: Version
-) -> Response:
-    wanted = _signing_request(await request.body())
-    check_request(party, branch, wanted)
-    return _pkcs7([await authority.enroll(branch, version.edition, wanted)])
-
-
-def _signing_request(body: bytes) -> x509.CertificateSigningRequest:
-    """Read PKCS #10 in base64 with or without line breaks, as PEM, or as plain DER; raises MarketError(REQUEST)."""
-    try:
-        if body.lstrip().startswith(_PEM_REQUEST):
-            return x509.load_pem_x509_csr(body)
-        data = body if body[:1] == b"\x30" else base64.b64decode(b"".join(body.split()), validate=True)
-        return x509.load_der_x509_csr(data)
-    except (binascii.Error, *UNREADABLE) as error:
-        raise MarketError(Code.REQUEST, f"not a PKCS #10 request in base64: {error}") from error
-
-
-def _pkcs7(certificates: Sequence[x509.Certificate]) -> Response:
-    data = serialize_certificates(list(certificates), Encoding.DER)
-    headers = {"Content-Transfer-Encoding": "base64"}
-    return Response(base64.encodebytes(data), headers=headers, media_type=CERTIFICATES)
 
 
 async def _lines(
