@@ -30,6 +30,7 @@ class Protocol:
     ``refuse``                                 makes the response for a request class that is not OK, with
                                                placeholders; raises KeyError for what is no request
     ``outlet``                                 the kind of outlet it charges with; None: either
+    ``tls13``                                  True if it is spoken over TLS 1.3 only
     ``sequence_error``, ``unknown_session``    the codes that the engine itself gives
     """
 
@@ -40,6 +41,7 @@ class Protocol:
     responses: Mapping[type[XsdType], type[XsdType]]
     refuse: Callable[[type[XsdType], str, Any], XsdType]
     outlet: Kind | None = None
+    tls13: bool = False
     sequence_error: str = "FAILED_SequenceError"
     unknown_session: str = "FAILED_UnknownSession"
 

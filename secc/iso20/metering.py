@@ -1,0 +1,55 @@
+"""What was metered, and the car's confirmation of it."""
+
+from secc.iso20 import values
+from secc.iso20.certificates import check_signature
+from secc.iso20.context import Iso20Context as Context
+from secc.iso20.states import State
+from secc.table import Refusal, Reply, Request
+from v2g.errors import SignatureError
+from v2g.messages.iso20 import common_messages as cm
+from v2g.messages.iso20.common_types import MeterInfo, ResponseCode
+from v2g.protocols import UNSENT
+
+
+def read_meter(context: Context) -> MeterInfo:
+    """Read the meter for the car, which may have to confirm it."""
+    meter = context.plug.meter
+    context.meter_info = MeterInfo(
+        meter_id=meter.meter_id,
+        charged_energy_reading_wh=round(meter.reading_wh),
+        bpt_discharged_energy_reading_wh=(
+            round(meter.discharged_wh) if context.selected.bidirectional else None
+        ),
+        meter_timestamp=values.time_stamp(context),
+    )
+    return context.meter_info
+
+
+def count_round(context: Context) -> None:
+    """Count a round of the charge loop, and trace what it comes to."""
+    context.charging_rounds += 1
+    context.tracer.event(
+        "charging",
+        energy_wh=context.energy_wh,
+        soc_percent=None,
+        power_w=context.plug.meter.power_w,
+        round=context.charging_rounds,
+    )
+
+
+def metering_confirmation(request: Request[cm.MeteringConfirmationReq], context: Context) -> Reply | Refusal:
+    """Check the confirmation: signed with the contract key, and repeating what we sent."""
+    data = request.body.signed_metering_data
+    if context.contract is None:
+        reason = "a car without contract has no key to confirm with"
+        return Refusal(ResponseCode.FAILED_MeteringSignatureNotValid, reason)
+    try:
+        name = type(data).__name__
+        check_signature(request.signature, data.id, name, data, context.contract.key, context)
+    except SignatureError as error:
+        return Refusal(ResponseCode.FAILED_MeteringSignatureNotValid, str(error))
+    if data.session_id != context.session_id or data.meter_info != context.meter_info:
+        reason = "the confirmation does not repeat what was metered"
+        return Refusal(ResponseCode.FAILED_MeteringSignatureNotValid, reason)
+    response = cm.MeteringConfirmationRes(header=UNSENT, response_code=ResponseCode.OK)
+    return Reply(response, State.CHARGE_LOOP)

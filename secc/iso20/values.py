@@ -1,0 +1,30 @@
+"""Values on the wire of ISO 15118-20, and the parts of responses that several messages share."""
+
+from secc.context import Context
+from v2g.messages.iso20 import common_types
+from v2g.messages.iso20.common_types import RationalNumber
+from v2g.rational import number_of
+
+
+def total(*parts: RationalNumber | None) -> float:
+    """Return the sum of values for single phases; those that are absent count nothing."""
+    return sum(number_of(part) for part in parts if part is not None)
+
+
+def evse_id(context: Context) -> str:
+    """Return the id of the session's outlet, that of the station's first before it has one."""
+    return (context.outlet or context.charger.station.outlets[0]).evse_id
+
+
+def time_stamp(context: Context) -> int:
+    """Return the date in seconds since the epoch."""
+    return int(context.charger.clock.now().timestamp())
+
+
+def status(
+    notification: common_types.EvseNotification | None, delay_s: int = 0
+) -> common_types.EVSEStatus | None:
+    """Return the status that carries a wish; None when there is none, as its field is optional."""
+    if notification is None:
+        return None
+    return common_types.EVSEStatus(notification_max_delay=delay_s, evse_notification=notification)
