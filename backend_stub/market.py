@@ -122,20 +122,29 @@ async def open_market(
     authority = await CertificateOffice.open(
         database, [hierarchy], now=now, entropy=entropy, settings=Settings(public_url=public_url)
     )
-    rcp = FederatedRootPool(own_roots, place.peers, database, now)
+    peers, wait_s = place.peers, place.peer_timeout_s
+    rcp: RootCertificatePool = own_roots
+    if peers:
+        rcp = FederatedRootPool(own_roots, peers, database, now)
     own_cars = CertificatePool(database, rcp, now)
-    copies = CarCopies(place.peers, rcp, place.maker_pins, database, now, place.peer_timeout_s)
-    notices = Notices(place.peers, database, now)
-    pcp = FederatedProvisioningPool(own_cars, copies, notices)
-    cars = KnownCars(pcp, own_cars, copies)
+    copies = CarCopies(peers, rcp, place.maker_pins, database, now, wait_s)
+    notices = Notices(peers, database, now)
+    pcp: ProvisioningPool = own_cars
+    cars: ProvisioningPool = own_cars
+    if peers:
+        pcp = FederatedProvisioningPool(own_cars, copies, notices)
+        cars = KnownCars(pcp, own_cars, copies)
     bundles = BundlePool(database, cars, rcp, now, tracer)
     own_cars.attach(bundles)
     copies.attach(bundles)
     signer = Signer(hierarchy.chain("cps_leaf"), hierarchy.root_of("cps_leaf").certificate)
     identity = SigningIdentity(signer, hierarchy["cps_leaf"].signing_key())
-    own_cps = ProvisioningSigner([identity], rcp, cars, bundles, now, tracer)
-    cps = FederatedProvisioningService(own_cps, bundles, cars, rcp, place.peers, place.peer_timeout_s)
-    ccp = FederatedContractPool(FreshlySigned(bundles, cps), copies, place.peers, place.peer_timeout_s)
+    cps: ProvisioningService = ProvisioningSigner([identity], rcp, cars, bundles, now, tracer)
+    if peers:
+        cps = FederatedProvisioningService(cps, bundles, cars, rcp, peers, wait_s)
+    ccp: ContractPool = FreshlySigned(bundles, cps)
+    if peers:
+        ccp = FederatedContractPool(ccp, copies, peers, wait_s)
     maker = Maker(
         place.wmi,
         hierarchy["oem_sub_ca1"].certificate,
@@ -144,13 +153,10 @@ async def open_market(
         place.default_region,
     )
     oem = BackOffice(database, maker, pcp, rcp, now, entropy, issued=authority)
-    own_register = Register(database, now, entropy)
-    register = RegisterElsewhere(place.register_keeper) if place.register_keeper else own_register
-    entitlements = Entitlements(
-        place.proof_required,
-        FederatedEntitlementDesk(oem, place.peers, place.peer_timeout_s),
-        register,
-    )
+    keeper = place.register_keeper
+    register = RegisterElsewhere(keeper) if keeper else Register(database, now, entropy)
+    makers = FederatedEntitlementDesk(oem, peers, wait_s) if peers else oem
+    entitlements = Entitlements(place.proof_required, makers, register)
     msp = ContractDesk(
         database,
         Operator(
@@ -195,7 +201,7 @@ async def open_market(
         authority=authority,
         over_the_air=over_the_air,
         copies=copies,
-        background=(notices.run,) if place.peers else (),
+        background=(notices.run,) if peers else (),
     )
 
 

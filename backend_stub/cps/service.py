@@ -109,8 +109,11 @@ class ProvisioningSigner:
         held: Sequence[bytes] = ()
         if order.pcid is not None:
             held = (await self._provisioning.get(order.pcid)).chain.v2g_root_key_ids
+        now = self._now()
         for identity in self._identities:
             root = identity.signer.v2g_root
+            if now > min(certificate.not_valid_after_utc for certificate in identity.signer.chain):
+                continue  # no car would accept what it signs
             if order.v2g_root_fingerprint is not None:
                 if fingerprint_sha256(root) == order.v2g_root_fingerprint:
                     return identity

@@ -119,7 +119,7 @@ async def test_contract_that_reached_the_pool_before_the_kill_is_completed(
     async with open_world(tmp_path, hierarchy, clock=clock) as world:
         car = await world.build()
 
-        def killed(*_: object) -> None:
+        def killed(*_: object, **__: object) -> None:
             raise Killed
 
         with monkeypatch.context() as patch:
