@@ -93,7 +93,7 @@ class Dialect:
     ``name``, ``description``   what it is called, and whose it is
     ``kdf_iso2``, ``kdf_iso20``  how the envelope's key is derived
     ``aad``                     what the envelope of -20 is bound to
-    ``padding``                 where the zeros of a short private number go
+    ``padding``                 where the zeros of a short private number go, in -2
     ``x448_key``                how a private key of curve448 stands in the envelope
     ``x448_dh_length``          how many bytes its DH public key has when we send it; any is understood
     ``grammar``                 under which grammar SignedInfo is signed
@@ -145,21 +145,29 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
                 "EcoG iso15118: certificates, keys and signatures of -2 in -20 as well",
                 p256_in_iso20=True,
             ),
-            Dialect("libcbv2g", "libcbv2g: the eMAID's digest is that of a shorter fragment", short_emaid=True),
+            Dialect(
+                "libcbv2g", "libcbv2g: the eMAID's digest is that of a shorter fragment", short_emaid=True
+            ),
             Dialect(
                 "rise-v2g",
                 "RISE V2G: a private number that begins with a zero byte is written without it",
                 padding=Padding.RIGHT,
             ),
-            Dialect("aad-32", "AAD with 32 hex digits: the first 16 bytes of a longer SKI", aad=Aad.PCID_SKI_16),
+            Dialect(
+                "aad-32", "AAD with 32 hex digits: the first 16 bytes of a longer SKI", aad=Aad.PCID_SKI_16
+            ),
             Dialect("aad-first-8", "AAD with the first 8 bytes of a longer SKI", aad=Aad.PCID_SKI_8),
             Dialect("aad-whole-ski", "AAD with the whole SKI, however long", aad=Aad.PCID_SKI_WHOLE),
             Dialect("aad-lower", "AAD with lower-case hex digits", aad=Aad.PCID_SKI_LOWER),
             Dialect("aad-raw", "AAD with the SKI's bytes in place of hex digits", aad=Aad.PCID_SKI_RAW),
             Dialect("x963", "keys derived after ANSI X9.63", kdf_iso2=Kdf.X963, kdf_iso20=Kdf.X963),
             Dialect("x448-reversed", "keys of curve448 backwards in the envelope", x448_key=X448Key.REVERSED),
-            Dialect("x448-dh-56", "DH keys of curve448 as 56 bytes, which the XSD refuses", x448_dh_length=56),
-            Dialect("x448-dh-57", "DH keys of curve448 as 57 bytes, which the XSD refuses", x448_dh_length=57),
+            Dialect(
+                "x448-dh-56", "DH keys of curve448 as 56 bytes, which the XSD refuses", x448_dh_length=56
+            ),
+            Dialect(
+                "x448-dh-57", "DH keys of curve448 as 57 bytes, which the XSD refuses", x448_dh_length=57
+            ),
             Dialect(
                 "signed-body",
                 "the whole CertificateInstallationReq of -20 is signed",

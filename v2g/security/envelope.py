@@ -8,12 +8,13 @@ symmetric key from it (NIST SP 800-56A concatenation KDF) and encrypts the contr
 =============  =========================  ==============================  =======================
 KDF            SHA-256, 16 bytes          SHA-512, 32 bytes               SHA-512, 32 bytes
 cipher         AES-128-CBC, no padding    AES-256-GCM with AAD            AES-256-GCM with AAD
-plaintext      32 bytes, big endian       66 bytes, top 7 bits zero       56 raw bytes
+plaintext      32 bytes, big endian       66 bytes, top 7 bits zero       56 bytes
 field          IV 16 ‖ 32 = 48 bytes      IV 12 ‖ 66 ‖ tag 16 = 94 bytes  IV 12 ‖ 56 ‖ tag 16 = 84
-DH public key  65 bytes, uncompressed     133 bytes, uncompressed         56 raw bytes
+DH public key  65 bytes, uncompressed     133 bytes, uncompressed         56 bytes, zeros up to 133
 =============  =========================  ==============================  =======================
 
-Clauses: [V2G2-814]…[V2G2-823], [V2G20-2487]…[V2G20-2535].
+Clauses: [V2G2-814]…[V2G2-823]; those of -20 in :mod:`v2g.security.envelope_iso20`. This module holds what both
+have in common, and -2.
 
 CBC has no integrity of its own: a changed envelope of ISO 15118-2 is found by the range check or by the
 comparison with the certificate, which is why opening always needs the certificate.
@@ -27,44 +28,35 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, x448
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pki.entropy import Entropy
 from v2g.errors import EnvelopeError
+from v2g.security.dialects import STANDARD, Dialect, Kdf, Padding
 
 __all__ = [
+    "OTHER_INFO",
     "Envelope",
     "EnvelopeError",
-    "associated_data_iso20",
+    "Scheme",
+    "derive_key",
     "derive_key_iso2",
     "derive_key_iso20",
+    "kdf_input",
     "open_iso2",
-    "open_iso20_secp521",
-    "open_iso20_x448",
     "seal_iso2",
-    "seal_iso20_secp521",
-    "seal_iso20_x448",
+    "secret_iso2",
 ]
 
-# AlgorithmID, sender "U" and receiver "V" [V2G2-818][V2G20-2493].
-_OTHER_INFO = bytes.fromhex("015556")
+OTHER_INFO = bytes.fromhex("015556")
+"""AlgorithmID, sender "U" and receiver "V" [V2G2-818][V2G20-2493]."""
 
+_COUNTER = bytes.fromhex("00000001")
 _BLOCK = 16
-_GCM_IV = 12
-_GCM_TAG = 16
-_X448_BYTES = 56
-_P521_TOP_BITS = 0xFE
-_PCID_BYTES = 18
-_SKI_BYTES = (8, 16)
-
-X448_DH_LENGTHS = (56, 57, 133)
-"""Lengths of the X448 DH public key: raw, as a note in the standard says, as its XSD fixes. Which one
-peers will use is not settled; the longer ones carry zeros at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,35 +71,51 @@ class Envelope:
     dh_public_key: bytes
 
 
-def derive_key_iso2(shared_secret: bytes) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """What an edition's envelope is made with: the hash of the KDF and how many bytes of it are the key."""
+
+    name: str
+    hash: type[hashes.SHA256 | hashes.SHA512]
+    key_bytes: int
+
+
+ISO2 = Scheme("ISO 15118-2", hashes.SHA256, 16)
+ISO20 = Scheme("ISO 15118-20", hashes.SHA512, 32)
+
+
+def kdf_input(shared_secret: bytes, kdf: Kdf = Kdf.CONCATENATION) -> bytes:
+    """Return what is hashed to get the key: one block of the KDF, which is all that is needed."""
+    return {
+        Kdf.CONCATENATION: _COUNTER + shared_secret + OTHER_INFO,
+        Kdf.NO_OTHER_INFO: _COUNTER + shared_secret,
+        Kdf.Z_COUNTER: shared_secret + _COUNTER,
+        Kdf.X963: shared_secret + _COUNTER + OTHER_INFO,
+    }[kdf]
+
+
+def derive_key(shared_secret: bytes, scheme: Scheme, kdf: Kdf = Kdf.CONCATENATION) -> bytes:
+    """Return the symmetric key for the ECDH secret."""
+    digest = hashes.Hash(scheme.hash())
+    digest.update(kdf_input(shared_secret, kdf))
+    return digest.finalize()[: scheme.key_bytes]
+
+
+def derive_key_iso2(shared_secret: bytes, kdf: Kdf = Kdf.CONCATENATION) -> bytes:
     """Return the AES-128 key for the 32-byte ECDH secret [V2G2-818]."""
-    return ConcatKDFHash(hashes.SHA256(), length=16, otherinfo=_OTHER_INFO).derive(shared_secret)
+    return derive_key(shared_secret, ISO2, kdf)
 
 
-def derive_key_iso20(shared_secret: bytes) -> bytes:
+def derive_key_iso20(shared_secret: bytes, kdf: Kdf = Kdf.CONCATENATION) -> bytes:
     """Return the AES-256 key for the ECDH secret: 66 bytes for P-521, 56 for X448 [V2G20-2493]."""
-    return ConcatKDFHash(hashes.SHA512(), length=32, otherinfo=_OTHER_INFO).derive(shared_secret)
-
-
-def associated_data_iso20(pcid: str, subject_key_identifier: bytes) -> bytes:
-    """Return the data that an envelope of -20 is bound to: PCID and SKI of the contract [V2G20-2492].
-
-    ``pcid`` has 18 characters once separators are gone, ``subject_key_identifier`` 8 bytes (16 with some
-    public implementations), so the result has 34 (50) bytes. Raises :class:`EnvelopeError`.
-    """
-    name = pcid.replace("-", "").upper()
-    if len(name) != _PCID_BYTES or not (name.isascii() and name.isalnum()):
-        raise EnvelopeError("associated_data", f"the PCID must have {_PCID_BYTES} letters and digits")
-    if len(subject_key_identifier) not in _SKI_BYTES:
-        raise EnvelopeError(
-            "associated_data",
-            f"a subject key identifier of {len(subject_key_identifier)} bytes, expected 8 or 16",
-        )
-    return (name + subject_key_identifier.hex().upper()).encode()
+    return derive_key(shared_secret, ISO20, kdf)
 
 
 def seal_iso2(
-    contract_key: ec.EllipticCurvePrivateKey, receiver: ec.EllipticCurvePublicKey, entropy: Entropy
+    contract_key: ec.EllipticCurvePrivateKey,
+    receiver: ec.EllipticCurvePublicKey,
+    entropy: Entropy,
+    dialect: Dialect = STANDARD,
 ) -> Envelope:
     """Encrypt ``contract_key`` for the owner of ``receiver`` as ISO 15118-2 has it.
 
@@ -115,19 +123,23 @@ def seal_iso2(
     CertificateUpdate. Raises :class:`EnvelopeError` when either key is not on secp256r1.
     """
     curve = ec.SECP256R1()
-    _require_curve("receiver", receiver.curve, curve)
-    _require_curve("contract_key", contract_key.curve, curve)
+    require_curve("receiver", receiver.curve, curve)
+    require_curve("contract_key", contract_key.curve, curve)
     ephemeral = entropy.ec_key(curve)
     vector = entropy.bytes(_BLOCK)
-    key = derive_key_iso2(ephemeral.exchange(ec.ECDH(), receiver))
+    key = derive_key_iso2(ephemeral.exchange(ec.ECDH(), receiver), dialect.kdf_iso2)
     encryptor = Cipher(algorithms.AES128(key), modes.CBC(vector)).encryptor()
-    with _scalar_bytes(contract_key) as plaintext:
+    with scalar_bytes(contract_key, dialect.padding) as plaintext:
         ciphertext = encryptor.update(plaintext) + encryptor.finalize()
-    return Envelope(vector + ciphertext, _point(ephemeral.public_key()))
+    return Envelope(vector + ciphertext, point(ephemeral.public_key()))
 
 
 def open_iso2(
-    envelope: Envelope, receiver_key: ec.EllipticCurvePrivateKey, *, certificate: x509.Certificate
+    envelope: Envelope,
+    receiver_key: ec.EllipticCurvePrivateKey,
+    *,
+    certificate: x509.Certificate,
+    dialect: Dialect = STANDARD,
 ) -> ec.EllipticCurvePrivateKey:
     """Decrypt the contract key with the car's own key and check that it fits ``certificate``.
 
@@ -135,133 +147,59 @@ def open_iso2(
     decrypted number is no private key (1 … n-1), or its public key is not the contract certificate's
     [V2G2-823]. A key that any of these rejects is never returned.
     """
+    key = derive_key_iso2(secret_iso2(envelope, receiver_key), dialect.kdf_iso2)
+    with decrypted_iso2(envelope, key) as plaintext:
+        return private_key(plaintext, ec.SECP256R1(), certificate, dialect.padding)
+
+
+def secret_iso2(envelope: Envelope, receiver_key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Return the ECDH secret Z of an envelope, once its fields have the right form."""
     curve = ec.SECP256R1()
-    _require_curve("receiver", receiver_key.curve, curve)
-    _require_length("encrypted_private_key", envelope.encrypted_private_key, _BLOCK + 32)
-    peer = _read_point(envelope.dh_public_key, curve)
-    key = derive_key_iso2(receiver_key.exchange(ec.ECDH(), peer))
+    require_curve("receiver", receiver_key.curve, curve)
+    require_length("encrypted_private_key", envelope.encrypted_private_key, _BLOCK + 32)
+    return receiver_key.exchange(ec.ECDH(), read_point(envelope.dh_public_key, curve))
+
+
+@contextmanager
+def decrypted_iso2(envelope: Envelope, key: bytes) -> Iterator[memoryview]:
+    """Lend the plaintext; nothing tells yet whether it is the right one."""
     field = memoryview(envelope.encrypted_private_key)
     decryptor = Cipher(algorithms.AES128(key), modes.CBC(bytes(field[:_BLOCK]))).decryptor()
     # The cipher demands room for a block more than it writes.
-    with _wiped(32 + _BLOCK - 1) as plaintext:
+    with wiped(32 + _BLOCK - 1) as plaintext:
         written = decryptor.update_into(field[_BLOCK:], plaintext)
         decryptor.finalize()
-        return _private_key(memoryview(plaintext)[:written], curve, certificate)
+        yield memoryview(plaintext)[:written]
 
 
-def seal_iso20_secp521(
-    contract_key: ec.EllipticCurvePrivateKey,
-    receiver: ec.EllipticCurvePublicKey,
-    entropy: Entropy,
-    *,
-    associated_data: bytes,
-) -> Envelope:
-    """Encrypt a P-521 ``contract_key`` as ISO 15118-20 has it [V2G20-2494].
-
-    ``associated_data`` is what :func:`associated_data_iso20` returns.
-    """
-    curve = ec.SECP521R1()
-    _require_curve("receiver", receiver.curve, curve)
-    _require_curve("contract_key", contract_key.curve, curve)
-    ephemeral = entropy.ec_key(curve)
-    vector = entropy.bytes(_GCM_IV)
-    key = derive_key_iso20(ephemeral.exchange(ec.ECDH(), receiver))
-    with _scalar_bytes(contract_key) as plaintext:
-        sealed = _gcm_seal(key, vector, plaintext, associated_data)
-    return Envelope(sealed, _point(ephemeral.public_key()))
+# --- what both editions need ------------------------------------------------------------------------------
 
 
-def open_iso20_secp521(
-    envelope: Envelope,
-    receiver_key: ec.EllipticCurvePrivateKey,
-    *,
-    associated_data: bytes,
-    certificate: x509.Certificate,
-) -> ec.EllipticCurvePrivateKey:
-    """Decrypt a P-521 contract key and check it as :func:`open_iso2` does.
-
-    Further reasons for :class:`EnvelopeError`: the tag does not match [V2G20-2504], one of the top seven
-    bits is set [V2G20-2678]. The comparison with the certificate is [V2G20-2507].
-    """
-    curve = ec.SECP521R1()
-    _require_curve("receiver", receiver_key.curve, curve)
-    _require_length("encrypted_private_key", envelope.encrypted_private_key, _GCM_IV + 66 + _GCM_TAG)
-    peer = _read_point(envelope.dh_public_key, curve)
-    key = derive_key_iso20(receiver_key.exchange(ec.ECDH(), peer))
-    with _gcm_open(key, envelope.encrypted_private_key, associated_data) as plaintext:
-        if plaintext[0] & _P521_TOP_BITS:
-            raise EnvelopeError("scalar", "one of the top seven bits is set")
-        return _private_key(plaintext, curve, certificate)
-
-
-def seal_iso20_x448(
-    contract_key: x448.X448PrivateKey,
-    receiver: x448.X448PublicKey,
-    entropy: Entropy,
-    *,
-    associated_data: bytes,
-    dh_length: int = _X448_BYTES,
-) -> Envelope:
-    """Encrypt an X448 ``contract_key`` as ISO 15118-20 has it [V2G20-2494].
-
-    ``dh_length`` is one of :data:`X448_DH_LENGTHS`.
-    """
-    if dh_length not in X448_DH_LENGTHS:
-        raise ValueError(f"dh_length must be one of {X448_DH_LENGTHS}")
-    ephemeral = x448.X448PrivateKey.from_private_bytes(entropy.bytes(_X448_BYTES))
-    vector = entropy.bytes(_GCM_IV)
-    key = derive_key_iso20(_x448_exchange(ephemeral, receiver))
-    with _wiped(_X448_BYTES) as plaintext:
-        plaintext[:] = contract_key.private_bytes_raw()
-        sealed = _gcm_seal(key, vector, plaintext, associated_data)
-    return Envelope(sealed, ephemeral.public_key().public_bytes_raw().ljust(dh_length, b"\0"))
-
-
-def open_iso20_x448(
-    envelope: Envelope,
-    receiver_key: x448.X448PrivateKey,
-    *,
-    associated_data: bytes,
-    certificate: x509.Certificate,
-    dh_length: int = _X448_BYTES,
-) -> x448.X448PrivateKey:
-    """Decrypt an X448 contract key; raises :class:`EnvelopeError` as :func:`open_iso20_secp521` does."""
-    if dh_length not in X448_DH_LENGTHS:
-        raise ValueError(f"dh_length must be one of {X448_DH_LENGTHS}")
-    _require_length("encrypted_private_key", envelope.encrypted_private_key, _GCM_IV + _X448_BYTES + _GCM_TAG)
-    _require_length("dh_public_key", envelope.dh_public_key, dh_length)
-    if any(envelope.dh_public_key[_X448_BYTES:]):
-        raise EnvelopeError("dh_public_key", "the padding is not zero")
-    peer = x448.X448PublicKey.from_public_bytes(envelope.dh_public_key[:_X448_BYTES])
-    key = derive_key_iso20(_x448_exchange(receiver_key, peer))
-    with _gcm_open(key, envelope.encrypted_private_key, associated_data) as plaintext:
-        contract_key = x448.X448PrivateKey.from_private_bytes(plaintext)
-    if contract_key.public_key() != _certified_key(certificate):
-        raise EnvelopeError("key_match", "the key is not the one that the contract certificate certifies")
-    return contract_key
-
-
-def _require_curve(step: str, found: ec.EllipticCurve, expected: ec.EllipticCurve) -> None:
+def require_curve(step: str, found: ec.EllipticCurve, expected: ec.EllipticCurve) -> None:
+    """Raise unless a key is on the curve that the scheme has."""
     if found.name != expected.name:
         raise EnvelopeError(step, f"a key on {found.name}, expected {expected.name}")
 
 
-def _require_length(step: str, data: bytes, expected: int) -> None:
+def require_length(step: str, data: bytes, expected: int) -> None:
+    """Raise unless a field has its length."""
     if len(data) != expected:
         raise EnvelopeError(step, f"{len(data)} bytes, expected {expected}")
 
 
-def _scalar_size(curve: ec.EllipticCurve) -> int:
+def scalar_size(curve: ec.EllipticCurve) -> int:
+    """Return how many bytes a private number of a curve has."""
     return (curve.key_size + 7) // 8
 
 
-def _point(key: ec.EllipticCurvePublicKey) -> bytes:
+def point(key: ec.EllipticCurvePublicKey) -> bytes:
+    """Return a public key as an uncompressed point."""
     return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
 
-def _read_point(data: bytes, curve: ec.EllipticCurve) -> ec.EllipticCurvePublicKey:
+def read_point(data: bytes, curve: ec.EllipticCurve) -> ec.EllipticCurvePublicKey:
     """Return the uncompressed point; only points on the curve, or a peer could probe our key."""
-    _require_length("dh_public_key", data, 1 + 2 * _scalar_size(curve))
+    require_length("dh_public_key", data, 1 + 2 * scalar_size(curve))
     if data[0] != 4:
         raise EnvelopeError("dh_public_key", "not an uncompressed point (first byte 04)")
     try:
@@ -270,16 +208,8 @@ def _read_point(data: bytes, curve: ec.EllipticCurve) -> ec.EllipticCurvePublicK
         raise EnvelopeError("dh_public_key", f"not a point of {curve.name}") from None
 
 
-def _x448_exchange(key: x448.X448PrivateKey, peer: x448.X448PublicKey) -> bytes:
-    try:
-        return key.exchange(peer)
-    except ValueError:
-        # The library refuses the all-zero secret that a point of small order gives.
-        raise EnvelopeError("dh_public_key", "a point of small order") from None
-
-
 @contextmanager
-def _wiped(size: int) -> Iterator[bytearray]:
+def wiped(size: int) -> Iterator[bytearray]:
     """Lend a buffer and overwrite it afterwards, whatever happens."""
     buffer = bytearray(size)
     try:
@@ -289,50 +219,45 @@ def _wiped(size: int) -> Iterator[bytearray]:
 
 
 @contextmanager
-def _scalar_bytes(key: ec.EllipticCurvePrivateKey) -> Iterator[bytearray]:
-    """Lend the private number, big endian, left-padded with zeros to the size of the curve."""
-    size = _scalar_size(key.curve)
-    with _wiped(size) as buffer:
-        buffer[:] = key.private_numbers().private_value.to_bytes(size, "big")
+def scalar_bytes(key: ec.EllipticCurvePrivateKey, padding: Padding = Padding.LEFT) -> Iterator[bytearray]:
+    """Lend the private number, big endian, padded with zeros to the size of the curve."""
+    size = scalar_size(key.curve)
+    with wiped(size) as buffer:
+        number = key.private_numbers().private_value
+        buffer[:] = number.to_bytes(size, "big")
+        if padding is Padding.RIGHT:
+            zeros = size - (number.bit_length() + 7) // 8
+            buffer[:] = buffer[zeros:] + bytes(zeros)
         yield buffer
 
 
-def _gcm_seal(key: bytes, vector: bytes, plaintext: bytearray, associated_data: bytes) -> bytes:
-    encryptor = Cipher(algorithms.AES256(key), modes.GCM(vector)).encryptor()
-    encryptor.authenticate_additional_data(associated_data)
-    ciphertext = encryptor.update(plaintext) + encryptor.finalize()
-    return vector + ciphertext + encryptor.tag
-
-
-@contextmanager
-def _gcm_open(key: bytes, field: bytes, associated_data: bytes) -> Iterator[bytearray]:
-    """Lend the plaintext once the tag has been found right."""
-    vector, ciphertext, tag = field[:_GCM_IV], field[_GCM_IV:-_GCM_TAG], field[-_GCM_TAG:]
-    decryptor = Cipher(algorithms.AES256(key), modes.GCM(vector, tag)).decryptor()
-    decryptor.authenticate_additional_data(associated_data)
-    with _wiped(len(ciphertext) + _BLOCK - 1) as room, _wiped(len(ciphertext)) as plaintext:
-        decryptor.update_into(ciphertext, room)
-        try:
-            decryptor.finalize()
-        except InvalidTag:
-            raise EnvelopeError("decryption", "the authentication tag does not match") from None
-        plaintext[:] = memoryview(room)[: len(ciphertext)]
-        yield plaintext
-
-
-def _private_key(
-    plaintext: bytearray | memoryview, curve: ec.EllipticCurve, certificate: x509.Certificate
+def private_key(
+    plaintext: bytearray | memoryview,
+    curve: ec.EllipticCurve,
+    certificate: x509.Certificate,
+    padding: Padding = Padding.LEFT,
 ) -> ec.EllipticCurvePrivateKey:
-    scalar = int.from_bytes(plaintext, "big")
-    if not 1 <= scalar < curve.group_order:
+    """Return the key that a plaintext holds, once it is a private number and the certified one."""
+    number = int.from_bytes(plaintext, "big")
+    if not 1 <= number < curve.group_order:
         raise EnvelopeError("scalar", f"the decrypted number is no private key of {curve.name}")
-    key = ec.derive_private_key(scalar, curve)
-    if key.public_key() != _certified_key(certificate):
-        raise EnvelopeError("key_match", "the key is not the one that the contract certificate certifies")
+    certified = certified_key(certificate)
+    key = ec.derive_private_key(number, curve)
+    while padding is Padding.RIGHT and key.public_key() != certified and not number & 0xFF:
+        number >>= 8
+        key = ec.derive_private_key(number, curve)
+    if key.public_key() != certified:
+        raise key_mismatch()
     return key
 
 
-def _certified_key(certificate: x509.Certificate) -> object:
+def key_mismatch() -> EnvelopeError:
+    """Return the error for a key that the contract certificate does not certify."""
+    return EnvelopeError("key_match", "the key is not the one that the contract certificate certifies")
+
+
+def certified_key(certificate: x509.Certificate) -> object:
+    """Return the public key of a contract certificate."""
     try:
         return certificate.public_key()
     except (ValueError, UnsupportedAlgorithm):
