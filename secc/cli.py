@@ -21,6 +21,10 @@ examples:
       no discovery: cars connect to the address that the ready line tells
   secc run --no-tls --no-sdp --listen 127.0.0.1:61341
       plain TCP, external payment only, no certificates needed
+  secc run --pki pki --protocols iso20-dc --no-sdp --listen [::1]:0
+      one protocol only; without --protocols the charger speaks -2 and -20 and the car chooses
+  secc diagram --protocol iso20-dc
+      the states of a session, drawn from the table that runs it
   secc config > secc.toml && secc run --config secc.toml
 
 exit codes: 0 ended in order, 2 configuration, 3 cannot start (address in use, no interface)
@@ -64,12 +68,30 @@ def build_parser() -> argparse.ArgumentParser:
         run.add_argument(flag, dest=key, metavar=metavar, help=text)
     for flag, key, text in _OFF_FLAGS:
         run.add_argument(flag, dest=key, action="store_const", const=False, help=text)
+    run.add_argument(
+        "--protocols",
+        dest="network.protocols",
+        metavar="KEY,…",
+        type=_keys,
+        help="speak these only: iso2, iso20-ac, iso20-dc, iso20-wpt, iso20-acdp",
+    )
     run.add_argument("--json", action="store_true", help="print the ready line as JSON")
     run.add_argument("--verbose", "-v", action="store_true", help="log every connection, not only trouble")
     commands.add_parser("config", help="print a configuration file with every key explained")
     diagram = commands.add_parser("diagram", help="print the state diagram, drawn from the table (Mermaid)")
     diagram.add_argument("--page", action="store_true", help="as the page of docs/diagrams")
+    diagram.add_argument(
+        "--protocol",
+        default="iso2",
+        choices=("iso2", "iso20-ac", "iso20-dc", "iso20-wpt", "iso20-acdp"),
+        help="whose table to draw (default: iso2)",
+    )
     return parser
+
+
+def _keys(text: str) -> list[str]:
+    """Split a list of protocols; which of them exist is the configuration's to check."""
+    return [key.strip() for key in text.split(",") if key.strip()]
 
 
 @ends_when_the_reader_leaves
@@ -81,9 +103,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_OK
     if options.command == "diagram":
         from secc.diagram import mermaid, page  # noqa: PLC0415 - each command loads what it needs
-        from secc.iso2 import PROTOCOL  # noqa: PLC0415
+        from secc.protocols import ALL  # noqa: PLC0415
 
-        print(page(PROTOCOL) if options.page else mermaid(PROTOCOL), end="" if options.page else "\n")
+        protocol = ALL[options.protocol]
+        print(page(protocol) if options.page else mermaid(protocol), end="" if options.page else "\n")
         return EXIT_OK
     return _run(options)
 
@@ -93,7 +116,7 @@ def _run(options: argparse.Namespace) -> int:
     from secc.run import run  # noqa: PLC0415
 
     given = vars(options)
-    keys = [key for _, key, _, _ in _TEXT_FLAGS] + [key for _, key, _ in _OFF_FLAGS]
+    keys = [key for _, key, _, _ in _TEXT_FLAGS] + [key for _, key, _ in _OFF_FLAGS] + ["network.protocols"]
     changes = {key: given[key] for key in keys if given[key] is not None}
     try:
         run(options.config, changes, as_json=options.json, verbose=options.verbose)

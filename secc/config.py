@@ -15,10 +15,21 @@ from msgspec import Meta
 
 from secc.errors import ConfigError
 from secc.namespaces import ISO20_NAMESPACES
+from v2g import protocols
 from v2g.endpoint import Endpoint
 from v2g.errors import IdentifierError
 from v2g.identifiers import Evseid
 
+_PROTOCOLS = tuple(
+    edition.key
+    for edition in (
+        protocols.ISO2,
+        protocols.ISO20_AC,
+        protocols.ISO20_DC,
+        protocols.ISO20_WPT,
+        protocols.ISO20_ACDP,
+    )
+)
 NotNegative = Annotated[float, Meta(ge=0)]
 
 
@@ -231,6 +242,10 @@ def convert(data: Mapping[str, Any], source: str) -> Config:
         if unknown:
             key, reason = ".".join(filter(None, (key, unknown["name"]))), "there is no such key"
         raise ConfigError(source, key, reason) from error
+    strays = [key for key in config.network.protocols if key not in _PROTOCOLS]
+    if strays or not config.network.protocols:
+        which = f"{strays[0]!r} is none" if strays else "none is chosen"
+        raise ConfigError(source, "network.protocols", f"{which} of {', '.join(_PROTOCOLS)}")
     if config.backend.iso20_namespace not in ISO20_NAMESPACES:
         known = ", ".join(ISO20_NAMESPACES)
         raise ConfigError(source, "backend.iso20_namespace", f"unknown; known are {known}")

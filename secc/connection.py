@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from secc.charger import Charger
 from secc.context import Context
 from secc.errands import Errands
-from secc.negotiation import negotiate
+from secc.negotiation import negotiate, spoken_on
 from secc.protocol import Protocol
 from secc.session import Answer, Session
 from secc.table import Errand
@@ -148,7 +148,8 @@ class Connection:
         received = await self._channel.receive(self._setup)
         if not isinstance(received.message, SupportedAppProtocolReq):
             raise SequenceError("WaitForSupportedAppProtocol", received.name)
-        negotiated = negotiate(received.message, self._protocols)
+        spoken = spoken_on(self._protocols, self._channel.stream.tls, self._charger)
+        negotiated = negotiate(received.message, spoken)
         answer = Answer(
             name=type(negotiated.response).__name__,
             message=negotiated.response,

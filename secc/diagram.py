@@ -1,6 +1,6 @@
-"""The state diagram of a protocol, drawn from its table: ``python -m secc.diagram``.
+"""The state diagram of a protocol, drawn from its table: ``secc diagram --protocol iso20-dc``.
 
-The output is Mermaid text. ``docs/diagrams/secc_iso2.md`` holds it; a test compares the two.
+The output is Mermaid text. ``docs/diagrams/`` holds the pages; a test compares the two.
 """
 
 from collections.abc import Iterator
@@ -18,8 +18,9 @@ def page(protocol: Protocol) -> str:
     """Return the Markdown page of the diagram."""
     return (
         f"# States of the charger: {protocol}\n\n"
-        "Drawn from `secc/iso2/table.py` by `python -m secc.diagram`; do not edit. A request that a state has no\n"
-        "arrow for is answered FAILED_SequenceError. Every FAILED response ends the session, from any state.\n\n"
+        f"Drawn from the table by `secc diagram --protocol {protocol.key} --page`; do not edit. A request that a\n"
+        "state has no arrow for is answered FAILED_SequenceError. Every FAILED response ends the session, from any\n"
+        "state.\n\n"
         f"```mermaid\n{mermaid(protocol)}\n```\n"
     )
 
@@ -38,9 +39,3 @@ def _lines(table: Table) -> Iterator[str]:
 def _label(row: Row, to: To) -> str:
     name = row.request.__name__
     return f"{name} ({to.when})" if to.when else name
-
-
-if __name__ == "__main__":
-    from secc.iso2 import PROTOCOL
-
-    print(page(PROTOCOL), end="")

@@ -16,16 +16,17 @@ import exi
 from pki.entropy import SystemEntropy
 from secc.charger import Charger
 from secc.config import Config, check, load, override
-from secc.credentials import load_identity, load_trust
+from secc.credentials import load_tls, load_trust, load_trust20
+from secc.dc_supply import DcRating
 from secc.errors import BundleError, ConfigError, StartError
-from secc.iso2 import PROTOCOL
+from secc.protocols import chosen
 from secc.server import Server
 from secc.sources.opcp import OpcpSource
 from secc.station import Rating, Station
 from v2g.capture import Capture
-from v2g.errors import InterfaceError, TlsError
+from v2g.errors import InterfaceError
 from v2g.messages import appprotocol, xmldsig
-from v2g.net.clock import SystemClock
+from v2g.net.clock import Clock, SystemClock
 from v2g.net.interfaces import Interface, choose_interface
 from v2g.net.keylog import KeyLog
 from v2g.net.network import TcpNetwork
@@ -38,9 +39,6 @@ from v2g.trace import JsonlSink, NullSink, Tracer
 _log = logging.getLogger("secc")
 
 _PREPARE_S = 10.0
-
-PROTOCOLS = (PROTOCOL,)
-"""What this charger speaks."""
 
 
 def run(config_file: str | None, changes: Mapping[str, Any], *, as_json: bool, verbose: bool) -> None:
@@ -86,7 +84,7 @@ async def _serve(
     charger = _charger(config, source, clock)
     server = Server(
         charger,
-        PROTOCOLS,
+        chosen(config.network.protocols),
         TcpNetwork(),
         tracer,
         tls=_tls(config, source, capture, files) if config.network.tls else None,
@@ -95,7 +93,7 @@ async def _serve(
     )
     try:
         stopped = _on_signals()
-        _warm_up()
+        _warm_up(config)
         await server.start()
         _announce(server, charger, tracer, as_json=as_json)
         async with asyncio.TaskGroup() as tasks:
@@ -109,8 +107,6 @@ async def _serve(
 
 
 def _charger(config: Config, source: str, clock: SystemClock) -> Charger:
-    station = config.station
-    rating = Rating(station.voltage_v, station.max_current_a, station.phases)
     trust = load_trust(config.certificates, source)
     backend = None
     if config.backend.url:
@@ -121,11 +117,31 @@ def _charger(config: Config, source: str, clock: SystemClock) -> Charger:
             )
     return Charger(
         config=config,
-        station=Station.of(station.evse_id, station.outlets, rating, station.meter_id, clock),
+        station=station_of(config, clock),
         clock=clock,
         entropy=SystemEntropy(),
         source=backend,
         trust=trust,
+        trust20=load_trust20(config.certificates, source),
+    )
+
+
+def station_of(config: Config, clock: Clock) -> Station:
+    """Make the station that the configuration describes."""
+    settings, dc = config.station, config.dc
+    both_ways = settings.bidirectional
+    return Station.of(
+        settings.evse_id,
+        settings.outlets,
+        Rating(settings.voltage_v, settings.max_current_a, settings.phases, both_ways),
+        settings.meter_id,
+        clock,
+        dc_count=settings.dc_outlets,
+        dc_rating=DcRating(
+            **msgspec.structs.asdict(dc),
+            max_discharge_current_a=dc.max_current_a if both_ways else 0.0,
+            max_discharge_power_w=dc.max_power_w if both_ways else 0.0,
+        ),
     )
 
 
@@ -133,14 +149,17 @@ def _backend(config: Config, source: str, clock: SystemClock) -> OpcpSource:
     settings = config.backend
     try:
         return OpcpSource(
-            settings.url, clock=clock, ca_file=settings.ca or None, max_bytes=settings.max_response_bytes
+            settings.url,
+            clock=clock,
+            ca_file=settings.ca or None,
+            max_bytes=settings.max_response_bytes,
+            iso20_namespace=settings.iso20_namespace,
         )
     except OSError as error:  # ssl.SSLError among them
         raise ConfigError(source, "backend.ca", f"{settings.ca}: {error.strerror or error}") from error
 
 
 def _tls(config: Config, source: str, capture: Capture | None, files: contextlib.ExitStack) -> ServerTls:
-    identity = load_identity(config.certificates, source)
     keylog = None
     if capture is not None or config.output.key_log:
         path = Path(config.output.key_log) if config.output.key_log else None
@@ -148,10 +167,7 @@ def _tls(config: Config, source: str, capture: Capture | None, files: contextlib
             keylog = files.enter_context(KeyLog(path, capture.add_secrets if capture else None))
         except OSError as error:
             raise ConfigError(source, "output.key_log", f"{path}: {error.strerror or error}") from error
-    try:
-        return ServerTls(identity.chain, identity.key, keylog=keylog)
-    except TlsError as error:
-        raise ConfigError(source, "certificates", error.reason) from error
+    return load_tls(config, source, keylog)
 
 
 def _interface(config: Config) -> Interface | None:
@@ -203,9 +219,10 @@ async def _prepare(charger: Charger) -> None:
         _log.warning("the backend %s does not answer yet: %s", charger.config.backend.url, error.detail)
 
 
-def _warm_up() -> None:
+def _warm_up(config: Config) -> None:
     """Have the codec derive its grammars now: the first car should not wait for them."""
-    schemas = {schema for protocol in PROTOCOLS for schema in protocol.edition.schemas.values()}
+    protocols = chosen(config.network.protocols)
+    schemas = {schema for protocol in protocols for schema in protocol.edition.schemas.values()}
     for schema in {appprotocol.SCHEMA, xmldsig.SCHEMA, *schemas}:
         with contextlib.suppress(exi.ExiError):
             exi.decode(b"", schema)  # refused, but with the grammar in place
