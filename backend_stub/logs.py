@@ -17,6 +17,8 @@ def configure(level: int) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # Its start and end messages say nothing that the ready line and the exit code do not.
     logging.getLogger("uvicorn").setLevel(max(level, logging.WARNING))
+    # Each call that goes out would be a line; those that fail are told by whoever made them.
+    logging.getLogger("httpx").setLevel(max(level, logging.WARNING))
 
 
 class _OneLine(logging.Formatter):
