@@ -4,6 +4,7 @@ Nothing heavy is imported before the command is known, so that ``--help`` answer
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ EXIT_DATABASE = 6
 EXIT_ADDRESS = 7
 EXIT_INTERRUPTED = 130
 
+_CREDENTIALS = "PNCLAB_CREDENTIALS"
 _DEFAULT_URL = "http://127.0.0.1:8080"
 _EXIT_CODES = """\
 exit codes:
@@ -39,6 +41,8 @@ exit codes:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
+    if getattr(options, "credentials", None) is not None and options.run is not _client:
+        os.environ[_CREDENTIALS] = str(options.credentials)  # where every client of the doors looks
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
@@ -55,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_serve(commands.add_parser("serve", help="run the market as an HTTP server"))
+    _add_client(commands.add_parser("client", help="say who may use a market"))
     oem = commands.add_parser("oem", help="act as the car maker").add_subparsers(
         required=True, metavar="ACTION"
     )
@@ -92,6 +97,59 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the ready line as a JSON object")
     parser.add_argument("-v", "--verbose", action="store_true", help="log what helps to find a fault")
     parser.set_defaults(run=_serve)
+
+
+_CLIENT_EXAMPLES = """\
+examples:
+  backend-stub client add --clients clients.json --role msp --id DEPNC --credentials msp.json
+  backend-stub client add --clients clients.json --role cpo --id DEABC --scope ccp:ask --json
+  backend-stub client list --clients clients.json
+  backend-stub serve --pki pki --database market.db --clients clients.json
+  backend-stub msp onboard --credentials msp.json --pcid PNC4XF0EJ21CJ6T2S
+
+Roles and their identifiers: oem WMI, msp country and provider id, cpo country and operator id, cps and peer the
+SHA-256 of their V2G root, admin any name.
+"""
+
+
+def _add_client(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    for name, help_text in (
+        ("add", "add a client; its secret is shown or written once"),
+        ("list", "list the clients"),
+        ("remove", "remove a client, and with it the use of its tokens"),
+    ):
+        action = actions.add_parser(
+            name,
+            help=help_text,
+            epilog=_CLIENT_EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        action.add_argument(
+            "--clients", type=Path, required=True, metavar="FILE", help="the market's file of clients"
+        )
+        action.add_argument("--json", action="store_true", help="print JSON")
+        action.set_defaults(run=_client, action=name)
+        if name == "add":
+            action.add_argument(
+                "--role",
+                required=True,
+                choices=("oem", "msp", "cpo", "cps", "peer", "admin"),
+                help="what it is",
+            )
+            action.add_argument("--id", required=True, metavar="ID", help="its identifier in that role")
+            action.add_argument("--name", metavar="CLIENT_ID", help="its client_id (default: made up)")
+            action.add_argument(
+                "--scope", action="append", default=[], help="give it this right only; repeatable"
+            )
+            action.add_argument(
+                "--credentials", type=Path, metavar="FILE", help="write id and secret to this new file (JSON)"
+            )
+            action.add_argument(
+                "--secret-file", type=Path, metavar="FILE", help="write the bare secret to this new file"
+            )
+        elif name == "remove":
+            action.add_argument("client_id", help="which")
 
 
 def _add_database_option(parser: argparse.ArgumentParser) -> None:
@@ -164,6 +222,12 @@ def _add_show(parser: argparse.ArgumentParser) -> None:
 def _add_client_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", default=_DEFAULT_URL, help="where the market serves (default: %(default)s)")
     parser.add_argument("--ca", type=Path, metavar="FILE", help="roots to trust for an https URL (PEM)")
+    parser.add_argument(
+        "--credentials",
+        type=Path,
+        metavar="FILE",
+        help=f"who we are, where the market is closed: what `client add --credentials` wrote (default: ${_CREDENTIALS})",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -206,6 +270,30 @@ def _serve(options: argparse.Namespace) -> int:
         return _fail(EXIT_CONFIG, error)
     except OSError as error:
         return _fail(EXIT_CONFIG, f"{error.filename}: {error.strerror}" if error.filename else error)
+    return EXIT_OK
+
+
+def _client(options: argparse.Namespace) -> int:
+    from backend_stub import client_cli  # noqa: PLC0415 - see above
+    from backend_stub.access.clients import AccessError  # noqa: PLC0415 - see above
+
+    try:
+        if options.action == "add":
+            new = client_cli.NewClient(
+                role=options.role,
+                identifier=options.id,
+                client_id=options.name,
+                scopes=tuple(options.scope),
+                credentials=options.credentials,
+                secret_file=options.secret_file,
+            )
+            client_cli.add(options.clients, new, as_json=options.json)
+        elif options.action == "remove":
+            client_cli.remove(options.clients, options.client_id, as_json=options.json)
+        else:
+            client_cli.show(options.clients, as_json=options.json)
+    except AccessError as error:
+        return _fail(EXIT_CONFIG, error)
     return EXIT_OK
 
 

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 
 from backend_stub.errors import Code
+from v2g.net.oauth import ClientCredentials, CredentialsError, TokenRefusedError, from_environment
 
 T = TypeVar("T")
 
@@ -51,7 +52,10 @@ class _Refusal(msgspec.Struct):
 
 
 class MarketClient:
-    """A connection to the market at ``url``; ``ca`` holds the roots to trust for https."""
+    """A connection to the market at ``url``; ``ca`` holds the roots to trust for https.
+
+    A closed market is given tokens for the credentials that the environment names (``PNCLAB_CREDENTIALS``).
+    """
 
     def __init__(self, url: str, ca: Path | None = None) -> None:
         if not url.startswith(("http://", "https://")):
@@ -59,7 +63,11 @@ class MarketClient:
         self._url = url.rstrip("/")
         try:
             trust = ssl.create_default_context(cafile=ca) if url.startswith("https://") else False
-            self._client = httpx.Client(verify=trust, timeout=TIMEOUT_S, trust_env=False)
+            credentials = from_environment()
+            auth = None if credentials is None else ClientCredentials(credentials, self._url)
+            self._client = httpx.Client(verify=trust, timeout=TIMEOUT_S, trust_env=False, auth=auth)
+        except CredentialsError as error:
+            raise UsageError(str(error)) from error
         except (OSError, ssl.SSLError) as error:
             raise UsageError(f"--ca {ca}: {error.strerror or error}") from error
 
@@ -82,6 +90,8 @@ class MarketClient:
     def _call(self, method: str, path: str, answer: type[T], **arguments: Any) -> T:
         try:
             response = self._client.request(method, self._url + path, **arguments)
+        except TokenRefusedError as error:
+            raise RefusedError([str(error)], "") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UnreachableError(self._url, str(error) or type(error).__name__) from error
         try:
