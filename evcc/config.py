@@ -17,11 +17,11 @@ from v2g import timing
 from v2g.endpoint import Endpoint
 from v2g.errors import IdentifierError
 from v2g.identifiers import Emaid
-from v2g.protocols import ISO2, Edition
+from v2g.protocols import ISO2, ISO20_AC, ISO20_DC, Edition
 
 COMMAND_LINE = "command line"
 
-SPOKEN: Mapping[str, Edition] = {edition.key: edition for edition in (ISO2,)}
+SPOKEN: Mapping[str, Edition] = {edition.key: edition for edition in (ISO20_DC, ISO20_AC, ISO2)}
 """The protocol editions that the car speaks by their short names, those it likes best first."""
 
 NotNegative = Annotated[float, Meta(ge=0)]
@@ -80,7 +80,8 @@ class Charging(Section, frozen=True):
     Of -20 are the rest: ``control``, whether a bidirectional service is preferred, the ``direction`` in it,
     and ``departure_s`` seconds until the driver leaves. After ``pause_after_rounds`` rounds (0: never)
     the session is paused, and resumed ``pause_s`` later; that long the car waits too when the charger
-    wants the pause.
+    wants the pause, which it may ``max_pauses`` times; then the car leaves. With ``check_in`` the vehicle checks
+    in before it charges, and out afterwards.
     """
 
     rounds: Annotated[int, Meta(ge=0)] = 10
@@ -93,6 +94,8 @@ class Charging(Section, frozen=True):
     departure_s: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)] = 28_800
     pause_after_rounds: Annotated[int, Meta(ge=0)] = 0
     pause_s: NotNegative = 10.0
+    max_pauses: Annotated[int, Meta(ge=0)] = 3
+    check_in: bool = False
 
 
 class Contract(Section, frozen=True):

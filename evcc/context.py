@@ -7,6 +7,7 @@ from evcc.config import Config
 from evcc.contracts import Contract, ContractStore
 from evcc.errors import InstallationError
 from evcc.exchange import Exchange
+from evcc.identity import Iso20Identity
 from evcc.report import Report
 from evcc.vehicle import Vehicle
 from v2g.net.clock import Clock
@@ -40,6 +41,13 @@ class Context:
     resumed: Paused | None = None
     contract: Contract | None = field(default=None)
     """The contract that this session is paid with; None for external payment."""
+
+    @property
+    def iso20(self) -> Iso20Identity:
+        """The car's -20 certificates; only to be asked for in a -20 session."""
+        if self.vehicle.iso20 is None:
+            raise RuntimeError("a -20 session without the certificates for it")
+        return self.vehicle.iso20
 
     def opened(self, evse_id: str) -> None:
         """Take down that there is a session, and stop the communication set-up timer."""

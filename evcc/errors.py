@@ -4,7 +4,7 @@ from enum import StrEnum
 from os import PathLike
 from pathlib import Path
 
-from v2g.errors import V2GError, V2GTimeout
+from v2g.errors import ResponseCodeError, V2GError, V2GTimeout
 
 
 class ConfigError(Exception):
@@ -55,6 +55,10 @@ class NotOfferedError(V2GError):
         super().__init__(f"the charger does not offer {what} (it offers {offered})")
         self.what = what
         self.offered = offered
+
+
+class NoContractError(ResponseCodeError):
+    """The charger has no contract for this car: a WARNING of CertificateInstallationRes says why."""
 
 
 class InstallationFault(StrEnum):

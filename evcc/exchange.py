@@ -126,6 +126,8 @@ class Exchange:
         code = str(getattr(envelope.body, "response_code", ""))
         if code.startswith("FAILED"):
             raise ResponseCodeError(received.name, code)
+        if code.startswith("WARNING"):
+            self._channel.tracer.event("response.warning", name=received.name, code=code)
         self.signature = envelope.signature
         return envelope.session_id, envelope.body
 

@@ -9,11 +9,13 @@ from evcc.config import COMMAND_LINE, SPOKEN, Config
 from evcc.context import Context, Paused
 from evcc.errors import ConfigError
 from evcc.iso2.session import Session as Iso2Session
-from evcc.vehicle import Vehicle
+from evcc.iso20.session import Session as Iso20Session
+from evcc.vehicle import SETTINGS_NAME, Vehicle
+from pki.hierarchy import ISO20_FOLDER
 from v2g.net.keylog import KeyLog
 from v2g.net.tls import ClientTls
 from v2g.net.tls_config import Iso20Client
-from v2g.protocols import ISO2, Edition
+from v2g.protocols import ISO2, ISO20_AC, ISO20_DC, Edition
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,24 @@ async def _iso2(context: Context) -> Paused | None:
     return None
 
 
+async def _iso20(context: Context) -> Paused | None:
+    return await Iso20Session(context).run()
+
+
+def _lacks_iso20(vehicle: Vehicle) -> str:
+    return "" if vehicle.iso20 is not None else f"there is no folder {vehicle.directory / ISO20_FOLDER}"
+
+
+def _lacks_iso20_dc(vehicle: Vehicle) -> str:
+    if vehicle.dc is None:
+        return f"{vehicle.directory / SETTINGS_NAME} has no [dc]"
+    return _lacks_iso20(vehicle)
+
+
 PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
     {
+        ISO20_DC.key: Protocol(ISO20_DC, _iso20, "iso20", _lacks_iso20_dc, tls13=True),
+        ISO20_AC.key: Protocol(ISO20_AC, _iso20, "iso20", _lacks_iso20, tls13=True),
         ISO2.key: Protocol(ISO2, _iso2, "iso2", lambda _vehicle: ""),
     }
 )

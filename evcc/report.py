@@ -98,6 +98,7 @@ class Report(msgspec.Struct):
     rounds: int = 0
     receipts: int = 0
     pauses: int = 0
+    resumed: bool = False
     renegotiations: int = 0
     stopped_by: Stop | None = None
     messages: int = 0

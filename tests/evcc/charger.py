@@ -12,16 +12,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 import exi
 from exi.schema import XsdType
 from tests.evcc.material import World
 from v2g.errors import V2GError
 from v2g.messages import appprotocol, iso2, xmldsig
 from v2g.messages.iso2 import EVSENotification, EVSEProcessing, PaymentOption, ResponseCode, UnitSymbol
+from v2g.messages.iso20.common_types import V2GMessage
 from v2g.net.channel import MessageChannel
 from v2g.net.clock import Clock
 from v2g.net.stream import Stream
 from v2g.net.tls import ServerTls, server_tls
+from v2g.protocols import ISO2, ISO20_AC, ISO20_DC, UNSENT, Edition, Envelope
 from v2g.trace import null_tracer
 from v2g.v2gtp import PayloadType, encode_frame
 
@@ -42,6 +46,14 @@ class Payload:
     """These bytes as the EXI payload of a good frame."""
 
     data: bytes
+
+
+@dataclass(frozen=True)
+class Signed:
+    """This body with this signature in its header."""
+
+    body: XsdType
+    signature: xmldsig.Signature | None
 
 
 @dataclass(frozen=True)
@@ -72,10 +84,14 @@ class Charger:
     clock: Clock
     answers: dict[str, Answer] = field(default_factory=dict)
     tls: ServerTls | None = None
+    usual: Mapping[str, Answer] = field(default_factory=lambda: USUAL)
+    edition: Edition = ISO2
     requests: list[Request] = field(default_factory=list)
-    headers: list[iso2.MessageHeader] = field(default_factory=list)
+    headers: list[Envelope] = field(default_factory=list)
     arrivals: list[float] = field(default_factory=list)
+    session_id: bytes = SESSION_ID
     closed_by_car: bool = False
+    _payload_type: PayloadType = PayloadType.EXI
 
     @property
     def names(self) -> list[str]:
@@ -86,10 +102,9 @@ class Charger:
         """The requests of one type."""
         return [request for request in self.requests if isinstance(request, kind)]
 
-    def header_of(self, kind: type[Any]) -> iso2.MessageHeader:
-        """The header of the last request of one type."""
-        bodies = [request for request in self.requests if isinstance(request, iso2.BodyBase)]
-        return [h for h, body in zip(self.headers, bodies, strict=True) if isinstance(body, kind)][-1]
+    def header_of(self, kind: type[Any]) -> Envelope:
+        """The envelope of the last request of one type."""
+        return [header for header in self.headers if isinstance(header.body, kind)][-1]
 
     async def serve(self, stream: Stream) -> None:
         """Serve one connection until the car leaves."""
@@ -106,16 +121,17 @@ class Charger:
 
     async def _answer(self, channel: MessageChannel) -> bool:
         received = await channel.receive()
-        message = received.message
-        if isinstance(message, iso2.V2G_Message):
-            self.headers.append(message.header)
-        request = message.body.body_element if isinstance(message, iso2.V2G_Message) else message
+        request: Request = received.message
+        if not isinstance(request, appprotocol.SupportedAppProtocolReq):
+            self.headers.append(self.edition.open(request))
+            request = self.headers[-1].body
         self.requests.append(request)
         self.arrivals.append(received.arrived_at)
+        self._payload_type = received.payload_type
         return await self._send(channel, received.name, self._choose(received.name, request), request)
 
     def _choose(self, name: str, request: Request) -> Any:
-        answer = self.answers.get(name, USUAL.get(name))
+        answer = self.answers.get(name, self.usual.get(name))
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
         return answer(self, request) if callable(answer) and not isinstance(answer, type) else answer
@@ -124,19 +140,24 @@ class Charger:
         match answer:
             case Late():
                 await asyncio.sleep(answer.seconds)
-                usual = USUAL[name]
+                usual = self.usual[name]
                 later = usual(self, request) if answer.answer is None else answer.answer
                 return await self._send(channel, name, later, request)
             case Raw():
                 await channel.send_raw(answer.data)
             case Payload():
-                await channel.send_raw(encode_frame(PayloadType.EXI, answer.data))
+                await channel.send_raw(encode_frame(self._payload_type, answer.data))
+            case Signed():
+                await self._transmit(channel, self._wrapped(answer.body, answer.signature))
             case iso2.BodyBase():
-                await channel.send(wrapped(answer))
-            case XsdType():
+                await self._transmit(channel, self._wrapped(answer))
+            case V2GMessage() if answer.header is UNSENT:
+                await self._transmit(channel, self._wrapped(msgspec.structs.replace(answer)))
+            case appprotocol.SupportedAppProtocolRes():
                 await channel.send(answer)
-                if isinstance(answer, appprotocol.SupportedAppProtocolRes):
-                    channel.use(iso2.SCHEMA)
+                self._speak(channel, answer, request)
+            case XsdType():
+                await self._transmit(channel, answer)
             case _ if answer is Silence:
                 pass
             case _ if answer is Close:
@@ -144,6 +165,20 @@ class Charger:
             case _:
                 raise AssertionError(f"no answer to {name}: {answer!r}")
         return True
+
+    def _wrapped(self, body: XsdType, signature: xmldsig.Signature | None = None) -> XsdType:
+        return self.edition.wrap(self.session_id, body, signature, int(self.clock.now().timestamp()))
+
+    async def _transmit(self, channel: MessageChannel, message: XsdType) -> None:
+        await channel.send(message, payload_type=self.edition.payload_type(message))
+
+    def _speak(self, channel: MessageChannel, answer: XsdType, request: Request) -> None:
+        """Put the edition in force that the answer names, if it names one that the car offered."""
+        for offer in request.app_protocol:
+            if offer.schema_id == getattr(answer, "schema_id", None):
+                editions = {edition.namespace: edition for edition in (ISO2, ISO20_AC, ISO20_DC)}
+                self.edition = editions[offer.protocol_namespace]
+                channel.use(self.edition.schemas)
 
 
 def wrapped(

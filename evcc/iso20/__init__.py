@@ -1,0 +1,1 @@
+"""The car's session in ISO 15118-20."""
