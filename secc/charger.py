@@ -9,6 +9,7 @@ from secc.config import Config
 from secc.pausing import PausedSessions
 from secc.sources import BundleSource
 from secc.station import Station
+from secc.status.inquiry import Inquiry
 from v2g.net.clock import Clock
 
 
@@ -29,7 +30,7 @@ class Trust:
 class Charger:
     """Settings, station, clock, randomness, trust and backend of one charger.
 
-    ``trust`` is for ISO 15118-2, ``trust20`` for ISO 15118-20. ``source`` is None when no backend is configured: then nothing is installed here. ``stopping`` is set
+    ``trust`` is for ISO 15118-2, ``trust20`` for ISO 15118-20. ``source`` is None when no backend is configured: then nothing is installed here. ``inquiry`` is None when nobody is asked whether contracts still stand. ``stopping`` is set
     when the charger is to end: cars that charge are told so, and no new session begins.
     """
 
@@ -38,6 +39,7 @@ class Charger:
     clock: Clock
     entropy: Entropy
     source: BundleSource | None = None
+    inquiry: Inquiry | None = None
     trust: Trust = field(default_factory=Trust)
     trust20: Trust = field(default_factory=Trust)
     paused: PausedSessions = field(default_factory=PausedSessions)

@@ -6,7 +6,7 @@ start (address in use, no interface).
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 
 from v2g.net.process import ends_when_the_reader_leaves
@@ -19,6 +19,8 @@ examples:
       answer discovery on the first usable interface, Plug & Charge with installation
   secc run --pki pki --backend http://127.0.0.1:8080 --no-sdp --listen [::1]:0
       no discovery: cars connect to the address that the ready line tells
+  secc run --pki pki --backend http://127.0.0.1:8080 --check-contract ocsp,backend
+      refuse cars whose contract was revoked or ended
   secc run --no-tls --no-sdp --listen 127.0.0.1:61341
       plain TCP, external payment only, no certificates needed
   secc run --pki pki --protocols iso20-dc --no-sdp --listen [::1]:0
@@ -34,12 +36,28 @@ exit codes: 0 ended in order, 2 configuration, 3 cannot start (address in use, n
 _TEXT_FLAGS = (
     ("--pki", "certificates.directory", "DIR", "certificates, as `pnclab pki init` writes them"),
     ("--backend", "backend.url", "URL", "where contracts come from (OPCP)"),
+    (
+        "--ocsp",
+        "revocation.ocsp_url",
+        "URL",
+        "the OCSP responder to ask in place of those that certificates name",
+    ),
+    ("--crl", "revocation.crl", "FILE|URL", "the revocation list in place of those that certificates name"),
     ("--interface", "network.interface", "IF", "where discovery is answered (default: auto)"),
     ("--listen", "network.listen", "HOST:PORT", "the address to listen on; port 0 takes a free one"),
     ("--listen-plain", "network.listen_plain", "HOST:PORT", "a plain TCP port beside the TLS one"),
     ("--trace", "output.trace", "FILE", "append the trace to FILE (JSON lines)"),
     ("--capture", "output.capture", "FILE", "write a capture with the TLS keys inside (pcapng)"),
     ("--key-log", "output.key_log", "FILE", "append the TLS keys to FILE"),
+)
+# Flag, configuration key, what may stand in the list, what the flag means.
+_LIST_FLAGS = (
+    (
+        "--check-contract",
+        "revocation.check",
+        ("ocsp", "crl", "backend"),
+        "ask whether a contract still stands: any of ocsp,crl,backend",
+    ),
 )
 _OFF_FLAGS = (
     ("--no-sdp", "network.sdp", "do not answer discovery"),
@@ -66,6 +84,8 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--config", metavar="FILE", help="TOML file; `secc config` prints one with all keys")
     for flag, key, metavar, text in _TEXT_FLAGS:
         run.add_argument(flag, dest=key, metavar=metavar, help=text)
+    for flag, key, choices, text in _LIST_FLAGS:
+        run.add_argument(flag, dest=key, metavar="LIST", type=_list_of(choices), help=text)
     for flag, key, text in _OFF_FLAGS:
         run.add_argument(flag, dest=key, action="store_const", const=False, help=text)
     run.add_argument(
@@ -109,6 +129,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(page(protocol) if options.page else mermaid(protocol), end="" if options.page else "\n")
         return EXIT_OK
     return _run(options)
+
+
+def _list_of(choices: Sequence[str]) -> Callable[[str], list[str]]:
+    def read(text: str) -> list[str]:
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        for part in parts:
+            if part not in choices:
+                raise argparse.ArgumentTypeError(f"{part!r} is none of {', '.join(choices)}")
+        return parts
+
+    return read
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -79,6 +79,19 @@ class Backend(Section, frozen=True, kw_only=True):
     verify_bundle: bool = True
 
 
+class Revocation(Section, frozen=True, kw_only=True):
+    """``[revocation]``: who is asked at PaymentDetails whether the contract still stands."""
+
+    check: tuple[Literal["ocsp", "crl", "backend"], ...] = ()
+    ocsp_url: str = ""
+    crl: str = ""
+    crl_refresh_s: NotNegative = 300.0
+    backend_url: str = ""
+    ca: str = ""
+    on_silence: Literal["accept", "refuse"] = "accept"
+    reserve_s: Annotated[float, Meta(ge=0, le=3)] = 0.25
+
+
 class Installation(Section, frozen=True, kw_only=True):
     """``[installation]``: the certificate service."""
 
@@ -187,6 +200,7 @@ class Config(Section, frozen=True, kw_only=True):
     network: Network = Network()
     certificates: Certificates = Certificates()
     backend: Backend = Backend()
+    revocation: Revocation = Revocation()
     installation: Installation = Installation()
     payment: Payment = Payment()
     external: External = External()
@@ -253,6 +267,8 @@ def convert(data: Mapping[str, Any], source: str) -> Config:
         ("network.listen", config.network.listen, Endpoint.parse),
         ("network.listen_plain", config.network.listen_plain, Endpoint.parse),
         ("backend.url", config.backend.url, _check_url),
+        ("revocation.ocsp_url", config.revocation.ocsp_url, _check_url),
+        ("revocation.backend_url", config.revocation.backend_url, _check_url),
         (
             "station.evse_id",
             f"{config.station.evse_id}*{config.station.outlets + config.station.dc_outlets}",
@@ -275,6 +291,8 @@ def _check_url(text: str) -> None:
 
 def check(config: Config, source: str) -> None:
     """Check what only file and flags together can satisfy; raises ConfigError."""
+    if "backend" in config.revocation.check and not (config.revocation.backend_url or config.backend.url):
+        raise ConfigError(source, "revocation.check", "no backend to ask: give its URL (--backend)")
     listen = config.network.listen
     if not (config.network.sdp or listen):
         reason = "an address is needed where discovery is off (--listen), such as [::]:0"

@@ -9,8 +9,9 @@ from pki.keys import VerifyingKey
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A contract whose chain has been validated."""
+    """A contract whose chain has been validated; ``path`` is all of it, leaf first, root last."""
 
     emaid: str
     certificate: x509.Certificate
     key: VerifyingKey
+    path: tuple[x509.Certificate, ...] = ()

@@ -37,10 +37,11 @@ def contract_of(
 ) -> Contract:
     """Return the contract that a chain proves; raises CertificateError or IdentifierError."""
     leaf = chain.parse(leaf_der)
-    chain.validate(leaf, [chain.parse(other) for other in others_der], roots, at=at, profile=profile)
+    others = [chain.parse(other) for other in others_der]
+    path = chain.validate(leaf, others, roots, at=at, profile=profile)
     # Contracts with a wrong check digit exist in the field; the certificate is what counts.
     emaid = str(Emaid.parse(common_name(leaf), check=False))
-    return Contract(emaid, leaf, chain.verifying_key(leaf))
+    return Contract(emaid, leaf, chain.verifying_key(leaf), path)
 
 
 def check_validity(certificate: x509.Certificate, now: datetime) -> None:

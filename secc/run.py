@@ -23,6 +23,7 @@ from secc.protocols import chosen
 from secc.server import Server
 from secc.sources.opcp import OpcpSource
 from secc.station import Rating, Station
+from secc.status.inquiry import Inquiry, build
 from v2g.capture import Capture
 from v2g.errors import InterfaceError
 from v2g.messages import appprotocol, xmldsig
@@ -104,6 +105,8 @@ async def _serve(
     finally:
         if charger.source is not None:
             await charger.source.close()
+        if charger.inquiry is not None:
+            await charger.inquiry.close()
 
 
 def _charger(config: Config, source: str, clock: SystemClock) -> Charger:
@@ -121,6 +124,7 @@ def _charger(config: Config, source: str, clock: SystemClock) -> Charger:
         clock=clock,
         entropy=SystemEntropy(),
         source=backend,
+        inquiry=_inquiry(config, source, clock),
         trust=trust,
         trust20=load_trust20(config.certificates, source),
     )
@@ -143,6 +147,14 @@ def station_of(config: Config, clock: Clock) -> Station:
             max_discharge_power_w=dc.max_power_w if both_ways else 0.0,
         ),
     )
+
+
+def _inquiry(config: Config, source: str, clock: SystemClock) -> Inquiry | None:
+    try:
+        return build(config.revocation, config.backend.url, config.backend.ca, clock)
+    except OSError as error:  # ssl.SSLError among them
+        place = config.revocation.ca or config.backend.ca
+        raise ConfigError(source, "revocation.ca", f"{place}: {error.strerror or error}") from error
 
 
 def _backend(config: Config, source: str, clock: SystemClock) -> OpcpSource:

@@ -1,13 +1,19 @@
 """Handlers for the contract of a Plug & Charge car, and for authorization."""
 
+from functools import partial
+
 from exi.schema import XsdType
 from pki.errors import CertificateError, Rule
 from pki.profiles import CONTRACT
 from secc import identification
+from secc.contract import Contract
+from secc.errors import BundleError
 from secc.iso2 import values
 from secc.iso2.context import Iso2Context as Context
 from secc.iso2.states import State
-from secc.table import Refusal, Reply, Request
+from secc.status import Question, Standing
+from secc.status.inquiry import Inquiry, Verdict
+from secc.table import Errand, Refusal, Reply, Request
 from secc.waiting import Progress, overdue
 from v2g.errors import IdentifierError, SignatureError
 from v2g.identifiers import Emaid
@@ -23,6 +29,13 @@ _CODES = {
 }
 
 
+_STANDINGS = {
+    Standing.REVOKED: ResponseCode.FAILED_CertificateRevoked,
+    Standing.CANCELED: ResponseCode.FAILED_ContractCanceled,
+    Standing.UNKNOWN: ResponseCode.FAILED,
+}
+
+
 def certificate_code(error: CertificateError) -> ResponseCode:
     """Return the response code for a certificate that a rule of :mod:`pki.chain` rejects."""
     return _CODES.get(error.rule, ResponseCode.FAILED_CertChainError)
@@ -34,8 +47,13 @@ def reject(error: CertificateError, context: Context) -> Refusal:
     return Refusal(certificate_code(error), str(error))
 
 
-def payment_details(request: Request[iso2.PaymentDetailsReq], context: Context) -> Reply | Refusal:
-    """Judge the contract chain against the roots of mobility operators, and give the challenge."""
+def payment_details(
+    request: Request[iso2.PaymentDetailsReq], context: Context
+) -> Reply | Refusal | Errand[Verdict]:
+    """Judge the contract chain against the roots of mobility operators, and give the challenge.
+
+    Where the charger has somebody to ask whether the contract still stands, that is asked in between.
+    """
     charger = context.charger
     chain = request.body.contract_signature_cert_chain
     try:
@@ -54,6 +72,26 @@ def payment_details(request: Request[iso2.PaymentDetailsReq], context: Context) 
     if claimed != contract.emaid:
         reason = f"eMAID {claimed} in the request, {contract.emaid} in the certificate"
         return Refusal(ResponseCode.FAILED, reason)
+    inquiry = charger.inquiry
+    if inquiry is None:
+        return _challenge(contract, context)
+    return Errand(
+        run=partial(inquiry.ask, Question(contract.emaid, contract.path), context.tracer),
+        then=partial(_after_inquiry, inquiry, contract, context),
+        reserve_s=inquiry.reserve_s,
+    )
+
+
+def _after_inquiry(
+    inquiry: Inquiry, contract: Contract, context: Context, outcome: Verdict | BundleError | None
+) -> Reply | Refusal:
+    refused = inquiry.refusal(outcome)
+    if refused is not None:
+        return Refusal(_STANDINGS[refused.standing], refused.detail)
+    return _challenge(contract, context)
+
+
+def _challenge(contract: Contract, context: Context) -> Reply:
     context.contract = contract
     return Reply(
         iso2.PaymentDetailsRes(
