@@ -82,14 +82,6 @@ class Msp:
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
-    """How one provider proves to another who it is: OAuth2 client credentials."""
-
-    client_id: str
-    secret_file: Path
-
-
-@dataclass(frozen=True, slots=True)
 class Provider:
     """One provider of the market. ``pki`` is None for one that others run elsewhere: a peer only."""
 
@@ -106,7 +98,8 @@ class Provider:
     operator_id: str = ""
     maker: Maker | None = None
     msp: Msp | None = None
-    credentials: Credentials | None = None
+    credentials: Mapping[str, Path] = field(default_factory=dict)
+    """Peer → file with the client credentials by which it knows us, where its market is not open."""
 
 
 @dataclass(frozen=True, slots=True)

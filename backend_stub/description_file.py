@@ -13,7 +13,6 @@ import msgspec
 
 from backend_stub.description import (
     Address,
-    Credentials,
     Description,
     DescriptionError,
     Entitlement,
@@ -72,11 +71,6 @@ class _RootsSection(_Section):
     mo: list[str] = []
 
 
-class _CredentialsSection(_Section):
-    client_id: str
-    secret_file: str
-
-
 class _ProviderSection(_Section):
     name: str
     roots: _RootsSection
@@ -84,12 +78,12 @@ class _ProviderSection(_Section):
     url: str = ""
     pki: str = ""
     database: str = ""
-    roles: list[Role] = list(Role)
+    roles: list[Role] | None = None
     peers: list[str] = []
     role_listen: dict[Role, str] = {}
     role_secret: str = ""
     operator_id: str = ""
-    credentials: _CredentialsSection | None = None
+    credentials: dict[str, str] = {}
 
 
 class _MakerSection(_Section):
@@ -190,7 +184,8 @@ class _Reader:
             raise self._error(f"{key}.{missing}", "is needed for a provider that is run here")
         if section.operator_id:
             self._matches(f"{key}.operator_id", section.operator_id, _LETTERS_DIGITS_3, "three of 0-9 A-Z")
-        credentials = section.credentials
+        for peer in section.credentials:
+            self._known(f"{key}.credentials", peer, section.peers)
         return Provider(
             name=section.name,
             url=url,
@@ -199,7 +194,7 @@ class _Reader:
             pki=self._folder / section.pki if section.pki else None,
             database=self._database(section.database),
             listen=listen,
-            roles=frozenset(section.roles),
+            roles=frozenset(Role if section.roles is None else section.roles),
             role_listen={
                 role: self._address(f"{key}.role_listen.{role}", text)
                 for role, text in section.role_listen.items()
@@ -208,9 +203,7 @@ class _Reader:
             operator_id=section.operator_id,
             maker=maker,
             msp=msp,
-            credentials=None
-            if credentials is None
-            else Credentials(credentials.client_id, self._folder / credentials.secret_file),
+            credentials={peer: self._folder / file for peer, file in section.credentials.items()},
         )
 
     def _makers(self, names: Sequence[str]) -> Mapping[str, Maker]:

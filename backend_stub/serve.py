@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import exi
 from backend_stub import logs
+from backend_stub.access.settings import AccessSettings, open_gate
 from backend_stub.database import Database
 from backend_stub.market import load_hierarchy, open_market
 from backend_stub.server import Ready, Server, listen, own_url, server_config, url_of
@@ -37,13 +38,15 @@ class Settings:
     trace: Path | None = None
     json: bool = False
     verbose: bool = False
+    access: AccessSettings = field(default_factory=AccessSettings)
 
 
 def run(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Raises PkiFolderError, DatabaseError, MarketError (the roots do not fit what the database holds, or it
-    fails), AddressError or OSError (trace file) before the first request.
+    fails), AddressError, AccessError (clients file, or an open market on an address that others can reach) or
+    OSError (trace file) before the first request.
     """
     logs.configure(logging.DEBUG if settings.verbose else logging.INFO)
     asyncio.run(_serve(settings))
@@ -51,6 +54,7 @@ def run(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> None:
     clock = SystemClock()
+    settings.access.check_host(settings.host)
     hierarchy = load_hierarchy(settings.pki, now=clock.now())
     with ExitStack() as stack:
         sink = JsonlSink(settings.trace) if settings.trace else NullSink()
@@ -60,19 +64,28 @@ async def _serve(settings: Settings) -> None:
         stack.callback(database.close)
         tracer = Tracer("backend", sink, clock.now)
         market = await open_market(hierarchy, database, now=clock.now, entropy=SystemEntropy(), tracer=tracer)
-        _warm_up()
-        app = create_app(market, tracer=tracer, monotonic=clock.monotonic)
+        warm_up()
+        gate = await open_gate(
+            settings.access, database, now=clock.now, monotonic=clock.monotonic, entropy=SystemEntropy()
+        )
+        app = create_app(
+            market,
+            tracer=tracer,
+            monotonic=clock.monotonic,
+            gate=gate,
+            strict_opnc=settings.access.strict_opnc,
+        )
         url = url_of(listener)
         over_the_air = market.over_the_air
         words = f"market ready at {url} (database {database.label}, API at {url}/docs)"
         ready = Ready(url, words, settings.json, tracer)
-        server = Server(server_config(app), ready, over_the_air.events.close)
+        server = Server(server_config(app), ready.announce, over_the_air.events.close)
         async with over_the_air.delivering(own_url(url)):
             await server.serve(sockets=[listener])
         tracer.event("process.ended", exit_code=0, peak_rss_bytes=peak_rss_bytes())
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
     """Do once what every request needs of the codec: its tables, made now, cost the first car no time."""
     key = SystemEntropy().ec_key(ec.SECP256R1())
     root = X509IssuerSerial(x509_issuer_name="CN=none", x509_serial_number=1)

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 import exi
 from backend_stub.errors import AddressError
+from backend_stub.web.protocol import GuardedProtocol
 from v2g.trace import Tracer
 
 _BACKLOG = 512
@@ -31,7 +32,7 @@ def server_config(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="asyncio",
-        http="h11",
+        http=GuardedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -70,18 +71,20 @@ class Ready:
 class Server(uvicorn.Server):
     """uvicorn's server, which ends with exit code 0 on SIGINT and SIGTERM and says when it is ready.
 
-    ``end_streams`` is called first of all when it ends, for answers that would go on as long as their readers.
+    ``announce`` is called once requests are taken; ``end_streams`` is called first of all when it ends, for answers that would go on as long as their readers.
     """
 
-    def __init__(self, config: uvicorn.Config, ready: Ready, end_streams: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, announce: Callable[[], None], end_streams: Callable[[], None]
+    ) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._announce = announce
         self._end_streams = end_streams
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say that requests are taken now."""
         await super().startup(sockets=sockets)
-        self._ready.announce()
+        self._announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End streams, then let the other requests finish."""

@@ -22,7 +22,6 @@ from backend_stub.cps.interface import ContractData, SignOrder
 from backend_stub.description import Pins
 from backend_stub.errors import Code, MarketError
 from backend_stub.federation import calls
-from backend_stub.federation.tokens import TokenSource
 from backend_stub.pcp.interface import ProvisioningChain
 from backend_stub.rcp.interface import RootType
 from backend_stub.register.interface import Registration
@@ -143,14 +142,13 @@ class Peer:
         *,
         asking: Party,
         timeout_s: float,
-        tokens: TokenSource | None = None,
+        auth: httpx.Auth | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.name = name
         self.url = url
         self.pins = pins
         self.timeout_s = timeout_s
-        self._tokens = tokens
         self._headers = {
             calls.BROADCAST_HEADER: "true",
             "OPNC-from-party-type": "POOL",
@@ -159,6 +157,7 @@ class Peer:
         self._client = httpx.AsyncClient(
             base_url=url,
             transport=transport,
+            auth=auth,
             limits=_LIMITS,
             timeout=None,  # noqa: S113 - one deadline bounds the whole call, see _call
             follow_redirects=False,
@@ -318,8 +317,6 @@ class Peer:
         headers = {**self._headers, calls.DEADLINE_HEADER: str(int(within_s * 1000))}
         try:
             async with asyncio.timeout(within_s):
-                if self._tokens is not None:
-                    headers["Authorization"] = await self._tokens.header(self._client)
                 status, content = await self._send(method, path, headers, body, params)
         except TimeoutError:
             raise MarketError(Code.DEADLINE, f"provider {self.name} did not answer in time") from None

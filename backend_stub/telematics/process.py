@@ -94,7 +94,7 @@ async def _serve(settings: Settings) -> None:
         url = url_of(listener)
         app = create_app(desk, tracer, clock)
         words = f"telematics backend ready at {url} (market {market.url}, {settings.mode})"
-        server = Server(server_config(app), Ready(url, words, settings.json, tracer), bell.close)
+        server = Server(server_config(app), Ready(url, words, settings.json, tracer).announce, bell.close)
         async with _hearing(settings, desk, market, settings.public_url or own_url(url)):
             await server.serve(sockets=[listener])
         tracer.event("process.ended", exit_code=0, peak_rss_bytes=peak_rss_bytes())
