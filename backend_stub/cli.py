@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from backend_stub import path_a_cli
 from v2g.net.process import ends_when_the_reader_leaves
 
 EXIT_OK = 0
@@ -70,6 +71,17 @@ def _parser() -> argparse.ArgumentParser:
             "onboard", help="make a contract for a car"
         )
     )
+    path_a_cli.add_events(
+        commands.add_parser("events", help="what happens in the market, and who is told"),
+        _as_client,
+        _add_client_options,
+    )
+    path_a_cli.add_telematics(
+        commands.add_parser("telematics", help="contracts on their way to cars over the air"),
+        _as_client,
+        _add_client_options,
+        _serve_telematics,
+    )
     _add_database(commands.add_parser("database", help="look at a market's tables, bring them up to date"))
     market = commands.add_parser("market", help="look at the market")
     _add_show(
@@ -92,6 +104,22 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
     parser.add_argument(
         "--port", type=_port, default=8080, help="port to listen at, 0 for any (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--clients",
+        type=Path,
+        metavar="FILE",
+        help="close the market to all but these clients (see `client add`); without it, it is open and "
+        "serves loopback addresses only",
+    )
+    parser.add_argument(
+        "--rate",
+        type=float,
+        metavar="N",
+        help="requests a second that a client may make (default: 200 with --clients)",
+    )
+    parser.add_argument(
+        "--strict-opnc", action="store_true", help="refuse what the letter of OPNC's schemas does not admit"
     )
     parser.add_argument("--trace", type=Path, metavar="FILE", help="append trace events to this JSONL file")
     parser.add_argument("--json", action="store_true", help="print the ready line as a JSON object")
@@ -242,31 +270,59 @@ def _port(text: str) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    from backend_stub.serve import Settings, run  # noqa: PLC0415 - see above
+
+    settings = Settings(
+        pki=options.pki,
+        database=options.database,
+        host=options.host,
+        port=options.port,
+        trace=options.trace,
+        json=options.json,
+        verbose=options.verbose,
+    )
+    return _as_server(lambda: run(settings))
+
+
+def _serve_telematics(options: argparse.Namespace) -> int:
+    from backend_stub.telematics.process import Mode, Settings, run  # noqa: PLC0415 - see above
+
+    settings = Settings(
+        market=options.market,
+        database=options.database,
+        host=options.host,
+        port=options.port,
+        mode=Mode(options.mode),
+        poll_s=options.poll_s,
+        wmi=options.wmi.upper(),
+        public_url=options.public_url,
+        ca=options.ca,
+        client_id=options.client_id,
+        secret_file=options.client_secret_file,
+        trace=options.trace,
+        json=options.json,
+        verbose=options.verbose,
+    )
+    return _as_server(lambda: run(settings))
+
+
+def _as_server(serve: Callable[[], None]) -> int:
+    from backend_stub.access.clients import AccessError  # noqa: PLC0415 - see above
+    from backend_stub.client import UsageError  # noqa: PLC0415 - see above
     from backend_stub.errors import (  # noqa: PLC0415 - see above
         AddressError,
         DatabaseError,
         MarketError,
         PkiFolderError,
     )
-    from backend_stub.serve import Settings, run  # noqa: PLC0415 - see above
 
     try:
-        run(
-            Settings(
-                pki=options.pki,
-                database=options.database,
-                host=options.host,
-                port=options.port,
-                trace=options.trace,
-                json=options.json,
-                verbose=options.verbose,
-            )
-        )
+        serve()
     except (DatabaseError, MarketError) as error:
         return _fail(EXIT_DATABASE, error)
     except AddressError as error:
         return _fail(EXIT_ADDRESS, error)
-    except PkiFolderError as error:
+    except (PkiFolderError, UsageError, AccessError) as error:
         return _fail(EXIT_CONFIG, error)
     except OSError as error:
         return _fail(EXIT_CONFIG, f"{error.filename}: {error.strerror}" if error.filename else error)

@@ -3,6 +3,7 @@
 # ruff: noqa: N815 - fields are spelled as on the wire
 
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -16,6 +17,9 @@ from v2g.net.oauth import ClientCredentials, CredentialsError, TokenRefusedError
 T = TypeVar("T")
 
 TIMEOUT_S = 10.0
+STREAM_SILENCE_S = 45.0
+"""A stream sends something every 15 s; one that is silent for so long is dead."""
+
 _SUCCESS = range(200, 300)
 
 
@@ -87,6 +91,25 @@ class MarketClient:
         """Return the answer to a POST; raises UnreachableError or RefusedError."""
         return self._call("POST", path, answer, json=body)
 
+    def put(self, path: str, body: dict[str, Any], answer: type[T]) -> T:
+        """Return the answer to a PUT; raises UnreachableError or RefusedError."""
+        return self._call("PUT", path, answer, json=body)
+
+    def delete(self, path: str) -> None:
+        """Remove something; raises UnreachableError or RefusedError."""
+        self._call("DELETE", path, msgspec.Raw)
+
+    def lines(self, path: str, **query: Any) -> Iterator[str]:
+        """Yield the lines of an answer that has no end; raises UnreachableError or RefusedError."""
+        timeout = httpx.Timeout(TIMEOUT_S, read=STREAM_SILENCE_S)
+        try:
+            with self._client.stream("GET", self._url + path, params=query, timeout=timeout) as response:
+                if response.status_code not in _SUCCESS:
+                    raise self._refusal("GET", path, response.status_code, response.read())
+                yield from response.iter_lines()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise UnreachableError(self._url, str(error) or type(error).__name__) from error
+
     def _call(self, method: str, path: str, answer: type[T], **arguments: Any) -> T:
         try:
             response = self._client.request(method, self._url + path, **arguments)
@@ -94,12 +117,18 @@ class MarketClient:
             raise RefusedError([str(error)], "") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UnreachableError(self._url, str(error) or type(error).__name__) from error
+        if response.status_code in _SUCCESS:
+            try:
+                return msgspec.json.decode(response.content or b"null", type=answer)
+            except msgspec.MsgspecError:
+                pass
+        raise self._refusal(method, path, response.status_code, response.content)
+
+    def _refusal(self, method: str, path: str, status: int, content: bytes) -> RefusedError:
         try:
-            if response.status_code in _SUCCESS:
-                return msgspec.json.decode(response.content, type=answer)
-            refusal = msgspec.json.decode(response.content, type=_Refusal)
+            refusal = msgspec.json.decode(content, type=_Refusal)
         except msgspec.MsgspecError:
-            raise RefusedError(
-                [f"{method} {self._url}{path} answered {response.status_code}, and not as a market does"], ""
-            ) from None
-        raise RefusedError(refusal.errorMessages, refusal.traceId)
+            return RefusedError(
+                [f"{method} {self._url}{path} answered {status}, and not as a market does"], ""
+            )
+        return RefusedError(refusal.errorMessages, refusal.traceId)

@@ -32,21 +32,25 @@ def add_events(parser: argparse.ArgumentParser, client: Client, common: Callable
     listing = _action(actions, "list", "list events, oldest first", _EVENTS_EXAMPLES)
     listing.add_argument("--after", type=int, default=0, help="only events with a higher number")
     listing.add_argument("--limit", type=int, default=100, help="how many at most (default: %(default)s)")
-    listing.set_defaults(run=_run(client, "list_events", "after", "limit", "type"))
+    listing.set_defaults(run=_run(client, "list_events", "after", "limit", "types"))
     following = _action(actions, "follow", "print events as they happen, until interrupted", _EVENTS_EXAMPLES)
     following.add_argument("--after", type=int, help="where to begin (default: with the next event)")
-    following.set_defaults(run=_run(client, "follow_events", "after", "type"))
+    following.set_defaults(run=_run(client, "follow_events", "after", "types"))
     for parser_of in (listing, following):
-        parser_of.add_argument("--type", action="append", default=[], help="only this type; repeatable")
+        parser_of.add_argument(
+            "--type", dest="types", action="append", default=[], help="only this type; repeatable"
+        )
     endpoints = _action(actions, "endpoints", "look after webhook endpoints", _EVENTS_EXAMPLES)
     verbs = endpoints.add_subparsers(required=True, metavar="ACTION")
     every = _action(verbs, "list", "list the endpoints", _EVENTS_EXAMPLES)
     every.set_defaults(run=_run(client, "list_endpoints"))
     adding = _action(verbs, "add", "have events sent to a URL; prints the secret", _EVENTS_EXAMPLES)
     adding.add_argument("target", metavar="URL", help="https, or http on this machine")
-    adding.add_argument("--type", action="append", default=[], help="only this type; repeatable")
+    adding.add_argument(
+        "--type", dest="types", action="append", default=[], help="only this type; repeatable"
+    )
     adding.add_argument("--description", default="", help="for people")
-    adding.set_defaults(run=_run(client, "add_endpoint", "target", "type", "description"))
+    adding.set_defaults(run=_run(client, "add_endpoint", "target", "types", "description"))
     ones = [every, adding]
     for name, text in (
         ("enable", "serve an endpoint again, from where it stopped"),
