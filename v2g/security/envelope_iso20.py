@@ -93,11 +93,16 @@ def curve_of(envelope: Envelope) -> EcdhCurve:
     """Return which variant an envelope is, by its length. Raises :class:`EnvelopeError` for none, or TPM."""
     size = len(envelope.encrypted_private_key)
     if size == TPM_BYTES:
-        raise EnvelopeError("tpm", "the key is wrapped for a TPM 2.0, which this car does not have")
+        raise tpm_refused()
     for curve, plaintext in ((EcdhCurve.SECP521, _P521_BYTES), (EcdhCurve.X448, X448_BYTES)):
         if size == GCM_IV + plaintext + GCM_TAG:
             return curve
     raise EnvelopeError("encrypted_private_key", f"{size} bytes, expected 94 (secp521r1) or 84 (x448)")
+
+
+def tpm_refused() -> EnvelopeError:
+    """Return the error for the form that only the hardware of one car can open."""
+    return EnvelopeError("tpm", "the key is wrapped for a TPM 2.0, which this car does not have")
 
 
 def associated_data_iso20(pcid: str, subject_key_identifier: bytes, form: Aad = Aad.PCID_SKI) -> bytes:

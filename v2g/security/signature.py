@@ -2,28 +2,65 @@
 
 What is hashed for a reference is the element as an EXI *fragment* of its message set. What is signed is
 SignedInfo as an EXI fragment of the *stand-alone* xmldsig schema, whose bits differ from those that the
-same element has inside a message (-2 Annex J, [V2G20-1449]). The signature value is r and s, each as long
-as the order of the curve.
+same element has inside a message (-2 Annex J, [V2G20-1449]). The value of an ECDSA signature is r and s, each as
+long as the order of the curve; that of Ed448 is what RFC 8032 makes of those bytes, which it hashes itself.
 
-:func:`sign` and :func:`verify` take any elements; below them stand the messages of ISO 15118-2 that are
-signed, each with the elements that must be covered. Verifying raises and never returns a verdict.
+:func:`sign` and :func:`verify` take any elements. Which elements of which message are signed stands in
+:mod:`v2g.security.signature_iso20` and, for -2, at the end of this module. Verifying raises and never returns a
+verdict.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 import exi
 from exi.schema import MessageSet
 from pki.entropy import deterministic_ecdsa
+from pki.keys import SigningKey, VerifyingKey, type_name
 from v2g.errors import SignatureError
 from v2g.messages import iso2, xmldsig
+from v2g.security.dialects import STANDARD, Dialect, Grammar
+from v2g.security.emaid import short_emaid_fragment
+from v2g.security.suites import ISO2, ISO20_ED448, ISO20_SECP521, Suite
+
+__all__ = [
+    "CANONICAL_EXI",
+    "ISO2",
+    "ISO20_ED448",
+    "ISO20_SECP521",
+    "Bundle",
+    "Elements",
+    "Reason",
+    "SignedElement",
+    "SignedRequest",
+    "Suite",
+    "bundle_elements",
+    "check_value",
+    "element_digest",
+    "element_fragment",
+    "request_elements",
+    "sign",
+    "sign_authorization_req",
+    "sign_certificate_installation_req",
+    "sign_certificate_installation_res",
+    "sign_certificate_update_req",
+    "sign_metering_receipt_req",
+    "sign_sales_tariffs",
+    "signed_bytes",
+    "tariff_elements",
+    "verify",
+    "verify_authorization_req",
+    "verify_certificate_installation_req",
+    "verify_certificate_installation_res",
+    "verify_certificate_update_req",
+    "verify_metering_receipt_req",
+    "verify_sales_tariffs",
+]
 
 CANONICAL_EXI = "http://www.w3.org/TR/canonical-exi/"
 """The canonicalization method, and the only transform of a reference."""
@@ -46,38 +83,9 @@ class Reason(StrEnum):
     DIGEST = "the digest does not match the element"
     VALUE_LENGTH = "the signature value has the wrong length"
     VALUE_RANGE = "r or s is out of range"
-    WRONG_KEY = "the key is not on the curve of the signature method"
+    WRONG_KEY = "the key is not of the kind that the signature method is for"
     SIGNATURE = "the signature value is not that of this key"
     NOT_ENCODABLE = "what is signed cannot be encoded"
-
-
-@dataclass(frozen=True, slots=True)
-class Suite:
-    """A signature method with its digest method, as URIs and as algorithms."""
-
-    signature_method: str
-    digest_method: str
-    curve: ec.EllipticCurve
-    hash: hashes.HashAlgorithm
-
-    @property
-    def number_bytes(self) -> int:
-        """The length of each of r and s."""
-        return (self.curve.key_size + 7) // 8
-
-
-ISO2 = Suite(
-    "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
-    "http://www.w3.org/2001/04/xmlenc#sha256",
-    ec.SECP256R1(),
-    hashes.SHA256(),
-)
-ISO20_SECP521 = Suite(
-    "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512",
-    "http://www.w3.org/2001/04/xmlenc#sha512",
-    ec.SECP521R1(),
-    hashes.SHA512(),
-)
 
 
 class SignedElement(NamedTuple):
@@ -92,34 +100,45 @@ Elements = Sequence[SignedElement | tuple[str | None, str, Any]]
 
 
 def sign(
-    elements: Elements, key: ec.EllipticCurvePrivateKey, schema: MessageSet, suite: Suite = ISO2
+    elements: Elements,
+    key: SigningKey,
+    schema: MessageSet,
+    suite: Suite = ISO2,
+    dialect: Dialect = STANDARD,
 ) -> xmldsig.Signature:
     """Return the signature over ``elements``, with one reference each, in the order given.
 
     ``schema`` is the message set of the elements. The ECDSA nonce follows RFC 6979 where the linked
     OpenSSL can do that. Raises :class:`SignatureError` for an element without Id, for Ids that are not
-    distinct, for a key on another curve, and for values that cannot be encoded.
+    distinct, for a key of another kind, and for values that cannot be encoded.
     """
     covered = _by_id(elements)
-    if key.curve.name != suite.curve.name:
-        raise SignatureError(Reason.WRONG_KEY, detail=key.curve.name)
+    _require_key(key, suite)
     info = xmldsig.SignedInfo(
         canonicalization_method=xmldsig.CanonicalizationMethod(algorithm=CANONICAL_EXI),
-        signature_method=xmldsig.SignatureMethod(algorithm=suite.signature_method),
-        reference=[_reference(element, schema, suite) for element in covered.values()],
+        signature_method=xmldsig.SignatureMethod(algorithm=_method(suite, dialect)),
+        reference=[_reference(element, schema, suite, dialect) for element in covered.values()],
     )
-    algorithm = ec.ECDSA(suite.hash, deterministic_signing=deterministic_ecdsa())
-    r, s = decode_dss_signature(key.sign(signed_bytes(info), algorithm))
-    value = r.to_bytes(suite.number_bytes, "big") + s.to_bytes(suite.number_bytes, "big")
+    data = signed_bytes(info, schema, dialect)
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        assert suite.hash is not None
+        algorithm = ec.ECDSA(suite.hash, deterministic_signing=deterministic_ecdsa())
+        value = b"".join(
+            number.to_bytes(suite.number_bytes, "big")
+            for number in decode_dss_signature(key.sign(data, algorithm))
+        )
+    else:
+        value = key.sign(data)
     return xmldsig.Signature(signed_info=info, signature_value=xmldsig.SignatureValue(value=value))
 
 
 def verify(
     signature: xmldsig.Signature | None,
     elements: Elements,
-    public_key: ec.EllipticCurvePublicKey,
+    public_key: VerifyingKey,
     schema: MessageSet,
     suite: Suite = ISO2,
+    dialect: Dialect = STANDARD,
 ) -> None:
     """Return if ``signature`` covers exactly ``elements`` and is that of ``public_key``; raise otherwise.
 
@@ -132,28 +151,44 @@ def verify(
     info = signature.signed_info
     _check_parts(signature)
     _check_method(Reason.CANONICALIZATION, info.canonicalization_method.algorithm, CANONICAL_EXI)
-    _check_method(Reason.SIGNATURE_METHOD, info.signature_method.algorithm, suite.signature_method)
+    _check_method(Reason.SIGNATURE_METHOD, info.signature_method.algorithm, _method(suite, dialect))
     for reference in info.reference:
         _check_reference_methods(reference, suite)
     for reference, element in _matched(info.reference, _by_id(elements)):
-        if reference.digest_value != element_digest(element, schema, suite):
+        if reference.digest_value != element_digest(element, schema, suite, dialect):
             raise SignatureError(Reason.DIGEST, element.id)
-    _check_value(signature.signature_value.value, signed_bytes(info), public_key, suite)
+    check_value(signature.signature_value.value, signed_bytes(info, schema, dialect), public_key, suite)
 
 
 def element_digest(
-    element: SignedElement | tuple[str | None, str, Any], schema: MessageSet, suite: Suite = ISO2
+    element: SignedElement | tuple[str | None, str, Any],
+    schema: MessageSet,
+    suite: Suite = ISO2,
+    dialect: Dialect = STANDARD,
 ) -> bytes:
     """Return the digest of an element: the hash of its EXI fragment under ``schema``."""
+    return suite.digest(element_fragment(element, schema, dialect))
+
+
+def element_fragment(
+    element: SignedElement | tuple[str | None, str, Any], schema: MessageSet, dialect: Dialect = STANDARD
+) -> bytes:
+    """Return what is hashed for a reference: the element as an EXI fragment of its message set."""
     element = SignedElement(*element)
-    digest = hashes.Hash(suite.hash)
-    digest.update(_fragment(element.value, schema, element.name, element.id))
-    return digest.finalize()
+    if dialect.short_emaid and isinstance(element.value, iso2.EMAID):
+        return short_emaid_fragment(element.value)
+    return _fragment(element.value, schema, element.name, element.id)
 
 
-def signed_bytes(info: xmldsig.SignedInfo) -> bytes:
-    """Return what ECDSA hashes and signs: SignedInfo as a fragment of the stand-alone xmldsig schema."""
-    return _fragment(info, xmldsig.SCHEMA, "SignedInfo", None)
+def signed_bytes(
+    info: xmldsig.SignedInfo, schema: MessageSet = xmldsig.SCHEMA, dialect: Dialect = STANDARD
+) -> bytes:
+    """Return what is signed: SignedInfo as a fragment of the stand-alone xmldsig schema.
+
+    Only a dialect takes ``schema``, the message set, instead.
+    """
+    grammar = schema if dialect.grammar is Grammar.MESSAGE else xmldsig.SCHEMA
+    return _fragment(info, grammar, "SignedInfo", None)
 
 
 def _fragment(value: Any, schema: MessageSet, name: str, identifier: str | None) -> bytes:
@@ -161,6 +196,15 @@ def _fragment(value: Any, schema: MessageSet, name: str, identifier: str | None)
         return exi.encode_fragment(value, schema, name)
     except exi.ExiError as error:
         raise SignatureError(Reason.NOT_ENCODABLE, identifier, str(error)) from error
+
+
+def _method(suite: Suite, dialect: Dialect) -> str:
+    return dialect.ed448_method if suite is ISO20_ED448 else suite.signature_method
+
+
+def _require_key(key: SigningKey | VerifyingKey, suite: Suite) -> None:
+    if (found := type_name(key)) != suite.key_type:
+        raise SignatureError(Reason.WRONG_KEY, detail=found)
 
 
 def _by_id(elements: Elements) -> dict[str, SignedElement]:
@@ -177,12 +221,14 @@ def _by_id(elements: Elements) -> dict[str, SignedElement]:
     return covered
 
 
-def _reference(element: SignedElement, schema: MessageSet, suite: Suite) -> xmldsig.Reference:
+def _reference(
+    element: SignedElement, schema: MessageSet, suite: Suite, dialect: Dialect
+) -> xmldsig.Reference:
     return xmldsig.Reference(
         uri=f"#{element.id}",
         transforms=xmldsig.Transforms(transform=[xmldsig.Transform(algorithm=CANONICAL_EXI)]),
         digest_method=xmldsig.DigestMethod(algorithm=suite.digest_method),
-        digest_value=element_digest(element, schema, suite),
+        digest_value=element_digest(element, schema, suite, dialect),
     )
 
 
@@ -246,17 +292,22 @@ def _matched(
     return [(reference, covered[name]) for name, reference in found.items()]
 
 
-def _check_value(value: bytes, signed: bytes, public_key: ec.EllipticCurvePublicKey, suite: Suite) -> None:
-    if public_key.curve.name != suite.curve.name:
-        raise SignatureError(Reason.WRONG_KEY, detail=public_key.curve.name)
-    size = suite.number_bytes
-    if len(value) != 2 * size:
-        raise SignatureError(Reason.VALUE_LENGTH, detail=f"{len(value)} bytes, expected {2 * size}")
-    r, s = int.from_bytes(value[:size], "big"), int.from_bytes(value[size:], "big")
-    order = suite.curve.group_order
-    if not (1 <= r < order and 1 <= s < order):
-        raise SignatureError(Reason.VALUE_RANGE)
+def check_value(value: bytes, signed: bytes, public_key: VerifyingKey, suite: Suite) -> None:
+    """Check a signature value over ``signed``, the bytes of SignedInfo. Raises :class:`SignatureError`."""
+    _require_key(public_key, suite)
+    if len(value) != suite.value_bytes:
+        detail = f"{len(value)} bytes, expected {suite.value_bytes}"
+        raise SignatureError(Reason.VALUE_LENGTH, detail=detail)
     try:
+        if not isinstance(public_key, ec.EllipticCurvePublicKey):
+            public_key.verify(value, signed)
+            return
+        size = suite.number_bytes
+        r, s = int.from_bytes(value[:size], "big"), int.from_bytes(value[size:], "big")
+        order = public_key.curve.group_order
+        if not (1 <= r < order and 1 <= s < order):
+            raise SignatureError(Reason.VALUE_RANGE)
+        assert suite.hash is not None
         public_key.verify(encode_dss_signature(r, s), signed, ec.ECDSA(suite.hash))
     except InvalidSignature:
         raise SignatureError(Reason.SIGNATURE) from None
@@ -307,24 +358,27 @@ def verify_certificate_installation_req(
 
 
 def sign_certificate_installation_res(
-    response: Bundle, cps_key: ec.EllipticCurvePrivateKey
+    response: Bundle, cps_key: ec.EllipticCurvePrivateKey, dialect: Dialect = STANDARD
 ) -> xmldsig.Signature:
     """Sign the four elements of a contract bundle with the key of the CPS leaf. Raises as :func:`sign`.
 
     Serves CertificateUpdateRes, too.
     """
-    return sign(bundle_elements(response), cps_key, iso2.SCHEMA)
+    return sign(bundle_elements(response), cps_key, iso2.SCHEMA, dialect=dialect)
 
 
 def verify_certificate_installation_res(
-    signature: xmldsig.Signature | None, response: Bundle, cps_key: ec.EllipticCurvePublicKey
+    signature: xmldsig.Signature | None,
+    response: Bundle,
+    cps_key: ec.EllipticCurvePublicKey,
+    dialect: Dialect = STANDARD,
 ) -> None:
     """Check a contract bundle with the key of the leaf of its SAProvisioningCertificateChain.
 
     That chain is not itself signed; the caller validates it against the V2G roots of the car. Serves
     CertificateUpdateRes, too. Raises as :func:`verify`.
     """
-    verify(signature, bundle_elements(response), cps_key, iso2.SCHEMA)
+    verify(signature, bundle_elements(response), cps_key, iso2.SCHEMA, dialect=dialect)
 
 
 def sign_certificate_update_req(
@@ -376,3 +430,24 @@ def verify_metering_receipt_req(
 ) -> None:
     """Check the receipt's signature with the key of the contract certificate; as :func:`verify`."""
     verify(signature, request_elements(request), contract_key, iso2.SCHEMA)
+
+
+def tariff_elements(tariffs: Sequence[iso2.SalesTariff]) -> list[SignedElement]:
+    """Return what is signed of the tariffs of a ChargeParameterDiscoveryRes: each of them."""
+    return [SignedElement(tariff.id, "SalesTariff", tariff) for tariff in tariffs]
+
+
+def sign_sales_tariffs(
+    tariffs: Sequence[iso2.SalesTariff], mo_sub_ca2_key: ec.EllipticCurvePrivateKey
+) -> xmldsig.Signature:
+    """Sign tariffs with the key of the MO sub-CA 2, which issued the contract; as :func:`sign`."""
+    return sign(tariff_elements(tariffs), mo_sub_ca2_key, iso2.SCHEMA)
+
+
+def verify_sales_tariffs(
+    signature: xmldsig.Signature | None,
+    tariffs: Sequence[iso2.SalesTariff],
+    mo_sub_ca2_key: ec.EllipticCurvePublicKey,
+) -> None:
+    """Check the tariffs' signature with the key of the MO sub-CA 2; as :func:`verify`."""
+    verify(signature, tariff_elements(tariffs), mo_sub_ca2_key, iso2.SCHEMA)
