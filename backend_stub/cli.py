@@ -270,18 +270,24 @@ def _port(text: str) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    from backend_stub.access.settings import from_options  # noqa: PLC0415 - see above
     from backend_stub.serve import Settings, run  # noqa: PLC0415 - see above
 
-    settings = Settings(
-        pki=options.pki,
-        database=options.database,
-        host=options.host,
-        port=options.port,
-        trace=options.trace,
-        json=options.json,
-        verbose=options.verbose,
-    )
-    return _as_server(lambda: run(settings))
+    def serve() -> None:
+        run(
+            Settings(
+                pki=options.pki,
+                database=options.database,
+                host=options.host,
+                port=options.port,
+                trace=options.trace,
+                json=options.json,
+                verbose=options.verbose,
+                access=from_options(options.clients, options.rate, strict_opnc=options.strict_opnc),
+            )
+        )
+
+    return _as_server(serve)
 
 
 def _serve_telematics(options: argparse.Namespace) -> int:

@@ -54,12 +54,12 @@ def run(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> None:
     clock = SystemClock()
-    settings.access.check_host(settings.host)
     hierarchy = load_hierarchy(settings.pki, now=clock.now())
     with ExitStack() as stack:
         sink = JsonlSink(settings.trace) if settings.trace else NullSink()
         stack.callback(sink.close)
         listener = stack.enter_context(listen(settings.host, settings.port))
+        settings.access.check_host(listener.getsockname()[0])
         database = Database(settings.database)
         stack.callback(database.close)
         tracer = Tracer("backend", sink, clock.now)

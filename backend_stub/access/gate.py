@@ -16,11 +16,21 @@ from backend_stub.errors import Code, MarketError
 REALM = "pnclab"
 
 PUBLIC_PATHS = frozenset(
-    {"/", "/favicon.ico", TOKEN_PATH, "/docs", "/openapi.json", "/opcp/openapi.json", "/opnc/openapi.json"}
+    {
+        "/",
+        "/favicon.ico",
+        TOKEN_PATH,
+        "/docs",
+        "/openapi.json",
+        "/opcp/openapi.json",
+        "/opnc/openapi.json",
+        "/ocsp",
+        "/telematics/v1/webhook",
+    }
 )
-PUBLIC_PREFIXES = ("/docs/", "/static/", "/crl/", "/ocsp")
-"""What anybody may have: pages without data, descriptions, tokens for credentials, and what certificates
-themselves point to. Everything else needs a token where the market is closed."""
+PUBLIC_PREFIXES = ("/docs/", "/static/", "/crl/", "/ocsp/", "/telematics/v1/vehicles/")
+"""What needs no token: pages without data, descriptions, what certificates themselves point to, and what proves
+itself in another way (credentials for tokens, webhooks by HMAC, cars by a signed challenge)."""
 
 CLIENT_RATE = Rate(per_s=200, burst=400)
 STRANGER_RATE = Rate(per_s=5, burst=20)

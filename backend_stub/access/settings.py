@@ -32,7 +32,7 @@ class AccessSettings:
     """Hold callers of OPNC to the letter of its schemas, also where real certificates cannot keep to it."""
 
     def check_host(self, host: str) -> None:
-        """Raise AccessError when an open market would listen where others can reach it."""
+        """Raise AccessError when an open market would listen at an address that others can reach."""
         if self.clients is None and not is_loopback(host):
             raise AccessError(
                 host,
@@ -41,9 +41,11 @@ class AccessSettings:
             )
 
 
-def closed(clients: Path, **changes: Any) -> AccessSettings:
-    """Return the settings of a market for the clients of a file, with the usual limits."""
-    return AccessSettings(clients=clients, rates=Rates(CLIENT_RATE, STRANGER_RATE), **changes)
+def from_options(clients: Path | None, rate_per_s: float | None, *, strict_opnc: bool) -> AccessSettings:
+    """Return the settings that a command line gives. Raises AccessError for a rate that is none."""
+    usual = Rates(CLIENT_RATE, STRANGER_RATE) if clients is not None else Rates()
+    given = {} if rate_per_s is None else {"rate_per_s": rate_per_s}
+    return AccessSettings(clients=clients, rates=_rates(given, usual), strict_opnc=strict_opnc)
 
 
 def from_description(raw: Mapping[str, Any], folder: Path) -> AccessSettings:
