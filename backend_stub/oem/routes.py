@@ -6,15 +6,17 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from cryptography import x509
-from fastapi import APIRouter, status
+from fastapi import APIRouter, Path, Query, Response, status
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from backend_stub.access import Party, Scope, allow
 from backend_stub.certificates import UNREADABLE
-from backend_stub.errors import Code
-from backend_stub.oem.interface import BuiltVehicle, CarMaker
+from backend_stub.errors import Code, MarketError
+from backend_stub.oem.interface import BuiltVehicle, CarMaker, Vehicle
 from backend_stub.web.answers import refusals
-from backend_stub.web.fields import Body, CertificateField, decode_base64
+from backend_stub.web.fields import Body, CertificateField, PcidField, decode_base64
+
+_PcidPath = Annotated[PcidField, Path(description="The car's provisioning certificate identifier.")]
 
 
 def _signing_request(value: Any) -> x509.CertificateSigningRequest:
@@ -38,6 +40,71 @@ class BuildRequest(Body):
             "Its subject is not looked at."
         ),
     ]
+    region: str | None = Field(
+        default=None, max_length=32, description="Where it is sold; without it, in the maker's first region."
+    )
+    vin: str | None = Field(
+        default=None, max_length=32, description="Vehicle identification number; without it, a new one."
+    )
+
+
+class RekeyRequest(BuildRequest):
+    """A car's new key. Region and VIN stay what they are."""
+
+    newPcid: bool = Field(default=False, description="Call the car by a new PCID from now on.")
+
+
+class EntitlementRequest(Body):
+    """What a driver showed to a mobility operator."""
+
+    code: str = Field(min_length=1, max_length=64, description="The maker's one-time code.")
+    reference: str = Field(
+        min_length=1,
+        max_length=15,
+        description="The contract that is being made; again for it is the same use.",
+    )
+    restore: bool = Field(default=False, description="Take the use back: the contract was not made.")
+
+
+class CodeAnswer(Body):
+    """A one-time code for a driver."""
+
+    pcid: str
+    code: str = Field(description="Shown only now.", examples=["7K4P-XM2D-9TWA-35HB"])
+
+
+class VehicleBody(Body):
+    """A car in the maker's books."""
+
+    pcid: str
+    evccid: str
+    vin: str
+    region: str
+    previousPcid: str | None
+    uploaded: bool = Field(description="The PCP has its chain.")
+    validTo: datetime
+    builtAt: datetime
+
+    @classmethod
+    def of(cls, vehicle: Vehicle) -> "VehicleBody":
+        """Describe a car."""
+        return cls(
+            pcid=vehicle.pcid,
+            evccid=vehicle.evccid.hex().upper(),
+            vin=vehicle.vin,
+            region=vehicle.region,
+            previousPcid=vehicle.previous_pcid,
+            uploaded=vehicle.uploaded,
+            validTo=vehicle.certificate.not_valid_after_utc,
+            builtAt=vehicle.built_at,
+        )
+
+
+class VehicleList(Body):
+    """Cars, newest first, and how many there are in all."""
+
+    count: int
+    vehicles: list[VehicleBody]
 
 
 class BuildAnswer(Body):
@@ -53,6 +120,11 @@ class BuildAnswer(Body):
     )
     validTo: datetime
     builtAt: datetime
+    vin: str
+    region: str = Field(description="Where it is sold.")
+    code: str = Field(
+        description="One-time code for the driver: who has it may have a contract made. Shown only now."
+    )
 
     @classmethod
     def of(cls, built: BuiltVehicle) -> "BuildAnswer":
@@ -68,6 +140,9 @@ class BuildAnswer(Body):
             v2gRootCertificates=list(built.v2g_roots),
             validTo=vehicle.certificate.not_valid_after_utc,
             builtAt=vehicle.built_at,
+            vin=vehicle.vin,
+            region=vehicle.region,
+            code=built.code,
         )
 
 
@@ -87,6 +162,61 @@ def router(maker: CarMaker) -> APIRouter:
         The car's private key stays where it was made; the request proves that it exists. Asking again with
         the same key returns the same car.
         """
-        return BuildAnswer.of(await maker.build(body.certificationRequest))
+        return BuildAnswer.of(await maker.build(body.certificationRequest, region=body.region, vin=body.vin))
+
+    @routes.get("/vehicles", summary="List cars", responses=refusals())
+    async def vehicles(
+        _party: Annotated[Party, allow(Scope.OEM)],
+        limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    ) -> VehicleList:
+        """Return the newest cars."""
+        found = await maker.vehicles(limit)
+        return VehicleList(count=await maker.count(), vehicles=[VehicleBody.of(vehicle) for vehicle in found])
+
+    @routes.get("/vehicles/{pcid}", summary="Show a car", responses=refusals(Code.UNKNOWN_PCID))
+    async def vehicle(pcid: _PcidPath, _party: Annotated[Party, allow(Scope.OEM)]) -> VehicleBody:
+        """Return one car as the maker's books have it."""
+        found = await maker.find(pcid)
+        if found is None:
+            raise MarketError(Code.UNKNOWN_PCID, f"PCID {pcid} is no car of this maker")
+        return VehicleBody.of(found)
+
+    @routes.post(
+        "/vehicles/{pcid}/key",
+        summary="Replace a car's key",
+        responses=refusals(Code.UNKNOWN_PCID, Code.CHAIN, Code.CHAIN_EXPIRED, Code.CONFLICT, Code.PEER),
+    )
+    async def rekey(
+        pcid: _PcidPath, body: RekeyRequest, _party: Annotated[Party, allow(Scope.OEM)]
+    ) -> BuildAnswer:
+        """Certify a new key for a car, under its PCID or a new one. Contracts for the old key are deleted."""
+        return BuildAnswer.of(await maker.rekey(pcid, body.certificationRequest, new_pcid=body.newPcid))
+
+    @routes.post(
+        "/vehicles/{pcid}/code",
+        summary="Give out a new one-time code",
+        status_code=status.HTTP_201_CREATED,
+        responses=refusals(Code.UNKNOWN_PCID),
+    )
+    async def code(pcid: _PcidPath, _party: Annotated[Party, allow(Scope.OEM)]) -> CodeAnswer:
+        """Give the driver of a car a code for one more contract. An earlier one that was not used is void."""
+        return CodeAnswer(pcid=pcid, code=await maker.issue_code(pcid))
+
+    @routes.post(
+        "/vehicles/{pcid}/entitlement",
+        summary="Use a one-time code",
+        status_code=status.HTTP_204_NO_CONTENT,
+        response_class=Response,
+        responses=refusals(Code.UNKNOWN_PCID, Code.ENTITLEMENT),
+    )
+    async def entitlement(
+        pcid: _PcidPath, body: EntitlementRequest, _party: Annotated[Party, allow(Scope.PCP_READ)]
+    ) -> Response:
+        """For mobility operators: check a driver's code and use it up. Ten wrong tries make it void."""
+        if body.restore:
+            await maker.restore(pcid, body.code, body.reference)
+        else:
+            await maker.redeem(pcid, body.code, body.reference)
+        return Response(status_code=status.HTTP_204_NO_CONTENT)
 
     return routes
