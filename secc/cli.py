@@ -43,6 +43,7 @@ _TEXT_FLAGS = (
         "the OCSP responder to ask in place of those that certificates name",
     ),
     ("--crl", "revocation.crl", "FILE|URL", "the revocation list in place of those that certificates name"),
+    ("--backend-credentials", "backend.credentials", "FILE", "client_id and client_secret for it (JSON)"),
     ("--interface", "network.interface", "IF", "where discovery is answered (default: auto)"),
     ("--listen", "network.listen", "HOST:PORT", "the address to listen on; port 0 takes a free one"),
     ("--listen-plain", "network.listen_plain", "HOST:PORT", "a plain TCP port beside the TLS one"),

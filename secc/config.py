@@ -73,6 +73,7 @@ class Backend(Section, frozen=True, kw_only=True):
 
     url: str = ""
     ca: str = ""
+    credentials: str = ""
     reserve_s: Annotated[float, Meta(ge=0, le=3)] = 0.25
     max_response_bytes: Annotated[int, Meta(ge=1024)] = 131_072
     iso20_namespace: str = ISO20_NAMESPACES[0]

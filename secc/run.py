@@ -21,6 +21,7 @@ from secc.dc_supply import DcRating
 from secc.errors import BundleError, ConfigError, StartError
 from secc.protocols import chosen
 from secc.server import Server
+from secc.sources.oauth import market_auth
 from secc.sources.opcp import OpcpSource
 from secc.station import Rating, Station
 from secc.status.inquiry import Inquiry, build
@@ -31,6 +32,7 @@ from v2g.net.clock import Clock, SystemClock
 from v2g.net.interfaces import Interface, choose_interface
 from v2g.net.keylog import KeyLog
 from v2g.net.network import TcpNetwork
+from v2g.net.oauth import CredentialsError
 from v2g.net.process import peak_rss_bytes
 from v2g.net.tls import ServerTls
 from v2g.sdp import Security
@@ -160,9 +162,14 @@ def _inquiry(config: Config, source: str, clock: SystemClock) -> Inquiry | None:
 def _backend(config: Config, source: str, clock: SystemClock) -> OpcpSource:
     settings = config.backend
     try:
+        auth = market_auth(settings.credentials, settings.url, clock)
+    except CredentialsError as error:
+        raise ConfigError(source, "backend.credentials", str(error)) from error
+    try:
         return OpcpSource(
             settings.url,
             clock=clock,
+            auth=auth,
             ca_file=settings.ca or None,
             max_bytes=settings.max_response_bytes,
             iso20_namespace=settings.iso20_namespace,

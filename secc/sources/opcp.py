@@ -22,6 +22,7 @@ from secc.namespaces import ISO20_NAMESPACES
 from secc.sources import Bundles, Wanted
 from v2g.messages import iso20
 from v2g.net.clock import Clock
+from v2g.net.oauth import TokenRefusedError
 from v2g.timing import Deadline
 from v2g.trace import Tracer
 
@@ -74,7 +75,7 @@ class OpcpSource:
     ``base_url`` is the backend's address without path, ``ca_file`` the roots for an https one (None: those
     of the system). ``transport`` replaces the network in tests. No proxy is taken from the environment:
     what stands between charger and backend is a matter of configuration. Answers over ``max_bytes`` and
-    redirects are refused. ``iso20_namespace`` is the spelling that this market expects for ISO 15118-20.
+    redirects are refused. ``auth`` signs requests to a market that is closed (:mod:`secc.sources.oauth`). ``iso20_namespace`` is the spelling that this market expects for ISO 15118-20.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class OpcpSource:
         ca_file: str | None = None,
         max_bytes: int = MAX_RESPONSE_BYTES,
         iso20_namespace: str = ISO20_NAMESPACES[0],
+        auth: httpx.Auth | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/") + "/"
@@ -94,6 +96,7 @@ class OpcpSource:
         self._spelling = {iso20.COMMON_MESSAGES.namespace: iso20_namespace}
         self._client = httpx.AsyncClient(
             verify=_trust(base_url, ca_file),
+            auth=auth,
             transport=transport,
             limits=_CONNECTIONS,
             timeout=None,  # noqa: S113 - one deadline bounds the whole call, see fetch()
@@ -164,6 +167,8 @@ def _failures(budget_s: float) -> Iterator[None]:
         yield
     except TimeoutError as error:
         raise BundleError(BundleFailure.LATE, f"no answer within {budget_s:.3f} s") from error
+    except TokenRefusedError as error:
+        raise BundleError(BundleFailure.REFUSED, str(error)) from error
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
         raise BundleError(BundleFailure.DOWN, f"{type(error).__name__}: {error}") from error
 
