@@ -7,6 +7,8 @@ from exi.errors import ExiError
 MAX_INTEGER_GROUPS: Final = 586
 """Most 7-bit groups of one unbounded integer: 4096 bits, far above any certificate's serial number."""
 
+MAX_INTEGER_BITS: Final = MAX_INTEGER_GROUPS * 7
+
 
 class BitReader:
     """Reads a byte string from a bit position on. Raises ExiError where the data end early."""

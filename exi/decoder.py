@@ -143,9 +143,9 @@ class Decoder(Walker):
             raise error.within(self.local(element)) from None
 
     def _element(self, reader: BitReader, element: int, depth: int) -> Any:
-        _, _, kind, abstract = self.elements[element]
-        if abstract:
-            raise ExiError("the element or its type is abstract", "", reader.position)
+        _, _, kind, refusal = self.elements[element]
+        if refusal:
+            raise ExiError(self.tables.refusals[refusal], "", reader.position)
         if kind < 0:
             return self._simple(reader, -1 - kind)
         if depth >= MAX_DEPTH:

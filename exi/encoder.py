@@ -10,7 +10,7 @@ from exi.bits import BitWriter
 from exi.decoder import CONTENT, HEADER, LIST
 from exi.errors import ExiError, shown
 from exi.schema import Item, XsdType
-from exi.tables import RELAXED_START, width_of
+from exi.tables import ABSTRACT, RELAXED_START, width_of
 from exi.walk import EV_ATTRIBUTE, EV_END, EV_START, EV_START_ANY, EV_TEXT, MAX_DEPTH, Row, Walker, numbered
 
 
@@ -23,22 +23,29 @@ class Encoder(Walker):
             code, element = self._root_of(message)
             value = message.value
         else:
-            found = self.documents.get(type(message))
-            if found is None:
-                raise ExiError(
-                    f"{type(message).__name__} is not the type of a global element of {self.tables.name}"
-                )
-            code, element = found
+            code, element = self._root_of_class(type(message))
             value = message
         writer = self._begin(self.tables.document_state, code)
         self._step(writer, element, value, 0)
         return writer.finish()
 
+    def _root_of_class(self, cls: type) -> tuple[int, int]:
+        """Return event code and element of the document of a class; what a profile refuses comes last."""
+        found = self.documents.get(cls)
+        if found is not None:
+            return found
+        for code, (event, element, *_) in enumerate(self.states[self.tables.document_state][0]):
+            if event == EV_START:
+                _, _, kind, refusal = self.elements[element]
+                if refusal > ABSTRACT and kind >= 0 and self.types[kind][1] is cls:
+                    return code, element
+        raise ExiError(f"{cls.__name__} is not the type of a global element of {self.tables.name}")
+
     def _root_of(self, item: Item) -> tuple[int, int]:
         """Return event code and element of the document that an Item names."""
         for code, (event, element, *_) in enumerate(self.states[self.tables.document_state][0]):
             if event == EV_START and self.name(element) == (item.name, item.ns):
-                if self.elements[element][3]:
+                if self.elements[element][3] == ABSTRACT:
                     break
                 return code, element
         raise ExiError(f"{self.tables.name} has no document {shown(item.name)} of {shown(item.ns)}")
@@ -63,6 +70,7 @@ class Encoder(Walker):
     def fragment_element(self, value: Any, name: str | None, uri: str | None) -> tuple[int, int]:
         """Return event code and element of the first fragment that a value may be. Raises ExiError."""
         named = False
+        refused: tuple[int, int] | None = None
         for code, (event, subject, *_) in enumerate(self.states[self.tables.fragment_state][0]):
             if event not in {EV_START, RELAXED_START}:
                 continue
@@ -73,7 +81,11 @@ class Encoder(Walker):
             named = True
             for element in candidates:
                 if self.fits(element, value, simple=name is not None):
-                    return code, element
+                    if not self.elements[element][3]:
+                        return code, element
+                    refused = refused or (code, element)
+        if refused is not None:
+            return refused
         if name is not None and not named:
             raise ExiError(f"{self.tables.name} has no element {shown(name)}")
         element_text = "element" if name is None else f"element {shown(name)}"
@@ -81,8 +93,8 @@ class Encoder(Walker):
 
     def fits(self, element: int, value: Any, *, simple: bool = False) -> bool:
         """Tell whether a value has an element's class; with ``simple``, whether it could be simple, too."""
-        _, _, kind, abstract = self.elements[element]
-        if abstract:
+        _, _, kind, refusal = self.elements[element]
+        if refusal == ABSTRACT:
             return False
         if kind < 0:
             return simple and not isinstance(value, XsdType)
@@ -101,9 +113,9 @@ class Encoder(Walker):
             raise error.within(self.local(element)) from None
 
     def _element(self, writer: BitWriter, element: int, value: Any, depth: int) -> None:
-        _, _, kind, abstract = self.elements[element]
-        if abstract:
-            raise ExiError("the element or its type is abstract")
+        _, _, kind, refusal = self.elements[element]
+        if refusal:
+            raise ExiError(self.tables.refusals[refusal])
         if kind < 0:
             self._simple(writer, -1 - kind, value)
             return

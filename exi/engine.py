@@ -106,8 +106,8 @@ class Engine:
         ), width
 
     def _planned(self, element: int) -> bool:
-        _, _, kind, abstract = self.decoder.elements[element]
-        return kind >= 0 and not abstract
+        _, _, kind, refusal = self.decoder.elements[element]
+        return kind >= 0 and not refusal
 
     @cached_property
     def _document_heads(self) -> dict[type, _Head]:

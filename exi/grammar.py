@@ -20,6 +20,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import msgspec
 
 from exi.errors import SchemaError
+from exi.profile import Profile
 from exi.schema import (
     BOOLEAN,
     STRING,
@@ -64,6 +65,10 @@ class Mode(IntEnum):
     CONTENT = 3
 
 
+ABSTRACT = "the element or its type is abstract"
+"""Why an element may not occur, by the schema."""
+
+
 class Name(msgspec.Struct, frozen=True, gc=False):
     """A qualified name; sorts as EXI sorts: by local name, then URI."""
 
@@ -78,12 +83,13 @@ class Name(msgspec.Struct, frozen=True, gc=False):
 class Declaration(msgspec.Struct, frozen=True, gc=False):
     """An element with its type; two uses of one name and type are the same declaration.
 
-    ``abstract``: it may not occur, because the XSD calls the element or its type abstract.
+    ``refusal`` says why it may not occur, though it has an event code: the XSD calls the element or its type
+    abstract, or a profile refuses it. Empty: it may.
     """
 
     name: Name
     type: AnyType
-    abstract: bool
+    refusal: str = ""
 
 
 class AttributeUse(msgspec.Struct, frozen=True, gc=False):
@@ -105,11 +111,15 @@ class Field(msgspec.Struct, frozen=True, gc=False):
 
 
 class State(msgspec.Struct, eq=False):
-    """A place in a type's grammar. ``start_tag``: attributes could still follow (3-bit second level)."""
+    """A place in a type's grammar. ``start_tag``: attributes could still follow (3-bit second level).
+
+    ``missing``: so many event codes behind the productions are counted, but lead nowhere; profiles need them.
+    """
 
     productions: list["Production"] = []
     start_tag: bool = False
     counter: "Counter | None" = None
+    missing: int = 0
 
 
 class Counter(msgspec.Struct, eq=False):
@@ -152,10 +162,14 @@ class _Leaf(msgspec.Struct, eq=False):
     maximum: int | None
     follow: list["_Leaf"] = []
     final: bool = False
+    refusal: str = ""
+    """Why one item more than ``maximum`` is refused although it has an event code; empty: it has none."""
+    lone: bool = False
+    """Nothing but the end may follow."""
 
     @property
     def counted(self) -> bool:
-        return self.minimum > 1 or self.maximum not in {1, None}
+        return self.minimum > 1 or self.maximum not in {1, None} or self.refusal != ""
 
 
 class _Span(msgspec.Struct):
@@ -186,8 +200,9 @@ class Grammars:
     elements in code order.
     """
 
-    def __init__(self, schema: MessageSet) -> None:
+    def __init__(self, schema: MessageSet, profile: Profile | None = None) -> None:
         self.schema = schema
+        self.profile = profile
         self.namespaces = {module.__name__: str(module.NAMESPACE) for module in schema.modules}
         self.globals: dict[Name, Declaration] = {}
         self._members: dict[Name, list[Name]] = {}
@@ -201,14 +216,14 @@ class Grammars:
             if isinstance(cls, type) and issubclass(cls, XsdType) and cls.__module__ == module.__name__
         ]
         self.types = {cls: self._type(cls) for cls in dict.fromkeys(classes)}
-        self.documents = [self.globals[name] for name in sorted(self.globals, key=Name.key)]
+        self.documents = [self.globals[name] for name in self._document_order()]
         self.elements = self._fragment_elements()
         self.attributes = self._attribute_uses()
 
     def _read_globals(self, namespace: str, elements: tuple[GlobalElement, ...]) -> None:
         for element in elements:
             name = Name(element.name, namespace)
-            self.globals[name] = _declaration(name, element.type, abstract=element.abstract)
+            self.globals[name] = self.declaration(name, element.type, abstract=element.abstract)
             if element.substitutes is not None:
                 head = Name(element.substitutes, element.substitutes_ns or namespace)
                 self._members.setdefault(head, []).append(name)
@@ -247,6 +262,23 @@ class Grammars:
     def _type(self, cls: type[XsdType]) -> TypeGrammar:
         return _TypeBuilder(self, cls, self.fields(cls)).build()
 
+    def declaration(self, name: Name, kind: AnyType, *, abstract: bool = False) -> Declaration:
+        """Return the declaration of an element."""
+        if abstract or is_abstract(kind):
+            return Declaration(name, kind, ABSTRACT)
+        if self.profile is not None and isinstance(kind, type):
+            return Declaration(name, kind, self.profile.refuses(self.schema.name, kind.__name__) or "")
+        return Declaration(name, kind)
+
+    def _document_order(self) -> list[Name]:
+        names = sorted(self.globals, key=Name.key)
+        for run in () if self.profile is None else self.profile.order:
+            places = [index for index, name in enumerate(names) if name.local in run]
+            swapped = sorted((names[index] for index in places), key=lambda name: run.index(name.local))
+            for index, name in zip(places, swapped, strict=True):
+                names[index] = name
+        return names
+
     def _fragment_elements(self) -> list[tuple[Declaration, ...]]:
         by_name: dict[Name, dict[AnyType, Declaration]] = {}
         for declaration in self.documents:
@@ -255,7 +287,9 @@ class Grammars:
             for state in grammar.states:
                 for production in state.productions:
                     subject = production.subject
-                    if production.event is Event.START and isinstance(subject, Declaration):
+                    # What a full list refuses is no further element.
+                    refused = isinstance(production.next, Counter) and state is production.next.full
+                    if production.event is Event.START and isinstance(subject, Declaration) and not refused:
                         by_name.setdefault(subject.name, {}).setdefault(subject.type, subject)
         return [tuple(by_name[name].values()) for name in sorted(by_name, key=Name.key)]
 
@@ -269,10 +303,6 @@ class Grammars:
                         use = production.subject
                         by_name.setdefault(use.name, {}).setdefault(use.type, use)
         return [tuple(by_name[name].values()) for name in sorted(by_name, key=Name.key)]
-
-
-def _declaration(name: Name, kind: AnyType, *, abstract: bool = False) -> Declaration:
-    return Declaration(name, kind, abstract or is_abstract(kind))
 
 
 def _read_field(cls: type[XsdType], attribute: str, annotation: Any, namespace: str) -> Field:
@@ -304,6 +334,7 @@ class _TypeBuilder:
 
     def __init__(self, grammars: Grammars, cls: type[XsdType], fields: tuple[Field, ...]) -> None:
         self.grammars = grammars
+        self.profile = grammars.profile
         self.cls = cls
         self.fields = fields
         self.states: list[State] = []
@@ -336,6 +367,7 @@ class _TypeBuilder:
             before.productions.append(Production(Event.ATTRIBUTE, use, index, state))
             if use.optional:
                 before.productions.extend(state.productions)
+                before.missing = state.missing
             state = before
         return TypeGrammar(self.cls, self.fields, (*attributes, *texts, *others), state, self.states)
 
@@ -404,7 +436,9 @@ class _TypeBuilder:
     def _field_leaf(self, index: int, field: Field, marker: Element) -> _Leaf:
         assert field.type is not None
         name = Name(marker.name, field.namespace if marker.ns is None else marker.ns)
-        declarations = self.grammars.group(name) if marker.ref else [_declaration(name, field.type)]
+        declarations = (
+            self.grammars.group(name) if marker.ref else [self.grammars.declaration(name, field.type)]
+        )
         if field.mode is Mode.LIST:
             if marker.occurs is None:
                 raise SchemaError(
@@ -415,7 +449,25 @@ class _TypeBuilder:
             # An alternative of a choice may be None because another was taken, not because it is optional.
             optional = field.mode is Mode.OPTIONAL and marker.choice is None
             occurs = (0 if optional else 1, 1)
-        return self._leaf(declarations, None, index, occurs)
+        leaf = self._leaf(declarations, None, index, occurs)
+        if self.profile is not None and field.mode is Mode.LIST:
+            self._limit(leaf, marker.name, self.profile)
+        return leaf
+
+    def _limit(self, leaf: _Leaf, element: str, profile: Profile) -> None:
+        """Bound a list as a profile has it."""
+        schema, cls = self.grammars.schema.name, self.cls.__name__
+        if (schema, cls, element) in profile.chained:
+            leaf.maximum = 2
+            return
+        capacity = profile.capacity(schema, cls, element)
+        bound = leaf.maximum
+        if capacity is None and (bound is None or profile.open_from is None or bound < profile.open_from):
+            return
+        most = bound if capacity is None else capacity
+        leaf.maximum = most
+        if most != 2:
+            leaf.refusal = f"{profile.name} holds at most {most} {element}"
 
     def _model(self, particle: Particle, index: int, namespace: str) -> _Leaf | _Group:
         match particle:
@@ -424,14 +476,21 @@ class _TypeBuilder:
             case Child():
                 name = Name(particle.name, namespace)
                 declarations = (
-                    self.grammars.group(name) if particle.ref else [_declaration(name, particle.type)]
+                    self.grammars.group(name)
+                    if particle.ref
+                    else [self.grammars.declaration(name, particle.type)]
                 )
                 return self._leaf(declarations, None, index, particle.occurs)
             case Sequence() | Choice():
                 minimum, maximum = particle.occurs
                 choice = isinstance(particle, Choice)
                 if minimum <= 1 and maximum in {1, None}:
+                    before = len(self.leaves)
                     members = [self._model(member, index, namespace) for member in particle.particles]
+                    if self.profile is not None and self.profile.lone and maximum is None:
+                        for leaf in self.leaves[before:]:
+                            leaf.lone = True
+                        maximum = 1
                     return _Group(members, choice, minimum, maximum)
                 return self._copies(particle, index, namespace)
 
@@ -500,12 +559,36 @@ class _TypeBuilder:
             if isinstance(target, Counter):
                 self._fill(target.below, [leaf], after, final=False)
                 self._fill(target.within, [leaf, *leaf.follow], after, final=leaf.final)
-                self._fill(target.full, leaf.follow, after, final=leaf.final)
+                if leaf.refusal:
+                    self._fill(target.full, [leaf, *leaf.follow], after, final=leaf.final)
+                    self._refuse(target.full, leaf)
+                else:
+                    self._fill(target.full, leaf.follow, after, final=leaf.final)
+            elif leaf.lone:
+                target.productions.append(Production(Event.END, None, -1, None))
             else:
-                self._fill(target, leaf.follow, after, final=leaf.final)
+                self._fill(target, self._unchained(leaf.follow), after, final=leaf.final)
         start = self._state()
-        self._fill(start, span.first, after, final=span.nullable)
+        self._fill(start, self._unchained(span.first), after, final=span.nullable)
         return start
+
+    def _unchained(self, leaves: list[_Leaf]) -> list[_Leaf]:
+        """Leave out what may only follow an item of a chained list."""
+        if self.profile is None:
+            return leaves
+        schema, cls = self.grammars.schema.name, self.cls.__name__
+        for leaf in leaves:
+            names = {declaration.name.local for declaration in leaf.declarations}
+            if any((schema, cls, name) in self.profile.chained for name in names):
+                return [other for other in leaves if other.index <= leaf.index]
+        return leaves
+
+    def _refuse(self, state: State, leaf: _Leaf) -> None:
+        """Refuse one item more where a list is full, but keep its event codes."""
+        for production in state.productions:
+            subject = production.subject
+            if production.field == leaf.field and isinstance(subject, Declaration):
+                production.subject = Declaration(subject.name, subject.type, subject.refusal or leaf.refusal)
 
     def _fill(
         self, state: State, leaves: list[_Leaf], after: dict[_Leaf, State | Counter], *, final: bool
@@ -516,14 +599,23 @@ class _TypeBuilder:
             following = after[leaf]
             for declaration in leaf.declarations:
                 productions.append(Production(Event.START, declaration, leaf.field, following))
+        lone = self.profile is not None and self.profile.lone
         for leaf in ordered:
             if leaf.wildcard is not None:
-                productions.append(Production(Event.START_ANY, leaf.wildcard, leaf.field, after[leaf]))
+                wildcard = Wildcard("") if lone else leaf.wildcard
+                productions.append(Production(Event.START_ANY, wildcard, leaf.field, after[leaf]))
         if len(leaves) > 1:
             self._check_rivals(productions)
-        if final:
+        whole = (
+            self.profile is not None and (self.grammars.schema.name, self.cls.__name__) in self.profile.whole
+        )
+        if final and whole and ordered:
+            state.missing += 1
+        elif final:
             productions.append(Production(Event.END, None, -1, None))
-        if self.mixed:
+        if self.mixed and self.profile is not None and self.profile.lone:
+            state.missing += 1
+        elif self.mixed:
             productions.append(Production(Event.TEXT, STRING, self._content_field(), state))
 
     def _check_rivals(self, productions: list[Production]) -> None:

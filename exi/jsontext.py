@@ -294,9 +294,9 @@ class JsonTranslator(Encoder):
         raise failure
 
     def _read_element(self, element: int, tree: Any, depth: int) -> Any:
-        _, _, kind, abstract = self.elements[element]
-        if abstract:
-            raise ExiError("the element or its type is abstract")
+        _, _, kind, refusal = self.elements[element]
+        if refusal:
+            raise ExiError(self.tables.refusals[refusal])
         if kind < 0:
             return self._read_simple(tree, -1 - kind)
         if depth >= MAX_DEPTH:

@@ -11,7 +11,6 @@ decoder to find out what it is.
 
 from typing import Final
 
-from exi.bits import MAX_INTEGER_GROUPS
 from exi.grammar import Mode
 from exi.plan_layout import Layout, Layouts, Member, Place, Unplannable
 from exi.plan_source import WINDOW_BYTES, Slow, Source
@@ -285,10 +284,10 @@ class _Maker:
             raise Unplannable
         kinds = []
         for member in place.members:
-            _, _, kind, abstract = self.walker.elements[member.subject]
+            _, _, kind, refusal = self.walker.elements[member.subject]
             if kind < 0 or member.event != EV_START:
                 raise Unplannable
-            kinds.append(-1 if abstract else kind)
+            kinds.append(-1 if refusal else kind)
         table = self.source.constant("G", tuple(kinds))
         self.source.add(f"{variable}, p = decode[{table}[k - {place.base}]](data, p)")
         return layout.after(first)
@@ -343,8 +342,8 @@ class _Maker:
         return layout.after(member)
 
     def _element(self, element: int, variable: str) -> None:
-        _, _, kind, abstract = self.walker.elements[element]
-        if abstract:
+        _, _, kind, refusal = self.walker.elements[element]
+        if refusal:
             raise Unplannable
         if kind < 0:
             self.zero()
@@ -411,7 +410,7 @@ class _Maker:
                 self._check_range(signed, flags, minimum, maximum, variable)
         else:
             self.to_position()
-            self.source.add(f"{variable}, p = varint(data, p, {MAX_INTEGER_GROUPS})")
+            self.source.add(f"{variable}, p = varint(data, p, {self.walker.tables.longest_integer // 7})")
             self._check_range(signed, flags, minimum, maximum, variable)
         if signed:
             self.source.add(f"if {negative}: {variable} = -1 - {variable}")

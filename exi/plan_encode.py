@@ -15,7 +15,7 @@ from exi.grammar import Mode
 from exi.plan_layout import Layout, Layouts, Member, Place, Unplannable
 from exi.plan_source import Slow, Source
 from exi.tables import DATATYPE, HAS_MAXIMUM, HAS_MINIMUM, Representation
-from exi.values import MAX_INTEGER_BITS, STRING_CODES
+from exi.values import STRING_CODES
 from exi.walk import EV_ATTRIBUTE, EV_START, EV_TEXT
 
 _MOST_LINES: Final = 400
@@ -168,10 +168,10 @@ class _Maker:
         first = place.members[0]
         by_class: dict[type, tuple[int, int]] = {}
         for offset, member in enumerate(place.members):
-            _, _, kind, abstract = self.walker.elements[member.subject]
+            _, _, kind, refusal = self.walker.elements[member.subject]
             if kind < 0 or member.next != first.next:
                 raise Unplannable
-            if not abstract:
+            if not refusal:
                 by_class.setdefault(self.walker.types[kind][1], (offset, kind))
         codes = {state: (layout.code(state, place.base), layout.width(state)) for state in states}
         table = self.source.constant("G", by_class)
@@ -230,8 +230,8 @@ class _Maker:
             raise Unplannable
 
     def _element(self, element: int, held: str) -> None:
-        _, _, kind, abstract = self.walker.elements[element]
-        if abstract:
+        _, _, kind, refusal = self.walker.elements[element]
+        if refusal:
             raise Unplannable
         if kind < 0:
             self.put(1)
@@ -301,7 +301,11 @@ class _Maker:
     def _check_integer(self, item: str, flags: int, minimum: int, maximum: int) -> None:
         lower = f"{minimum} <= " if flags & HAS_MINIMUM else ""
         upper = f" <= {maximum}" if flags & HAS_MAXIMUM else ""
-        bounds = f"not {lower}{item}{upper}" if flags else f"{item}.bit_length() > {MAX_INTEGER_BITS}"
+        bounds = (
+            f"not {lower}{item}{upper}"
+            if flags
+            else f"{item}.bit_length() > {self.walker.tables.longest_integer}"
+        )
         self.source.add(f"if {item}.__class__ is not int or {bounds}: raise Slow")
 
     def _integer(self, signed: bool, flags: int, minimum: int, maximum: int, held: str) -> None:

@@ -3,8 +3,8 @@
 import msgspec
 
 from exi.grammar import Mode
-from exi.tables import NO_STATE
-from exi.walk import EV_END, Row, Walker
+from exi.tables import ABSTRACT, NO_STATE
+from exi.walk import EV_END, EV_START, Row, Walker
 
 MAX_INLINE_PLACES = 5
 """Types of no more places and without lists are written into the plan of the type that holds them."""
@@ -47,7 +47,7 @@ class Layout:
         by_field: dict[int, list[Member]] = {field: [] for field in order}
         for state in self.states:
             for event, subject, field, following in walker.states[state][0]:
-                if event == EV_END or modes[field] == Mode.CONTENT:
+                if event == EV_END or modes[field] == Mode.CONTENT or self._is_refused(event, subject, field):
                     continue
                 member = Member(event, subject, following)
                 if member not in by_field[field]:
@@ -65,14 +65,26 @@ class Layout:
         }
 
     def numbers(self, state: int) -> tuple[int, ...]:
-        """Return for each event code of a state the number of its member; -1 for content of mixed types."""
+        """Return for each event code of a state the number of its member.
+
+        -1 stands for content of mixed types, and for the item that a full list refuses.
+        """
         return tuple(self._number(row) for row in self.walker.states[state][0])
 
     def _number(self, row: Row) -> int:
         event, subject, field, _ = row
         if event == EV_END:
             return self.end
-        return -1 if self.modes[field] == Mode.CONTENT else self.index[field, subject]
+        if self.modes[field] == Mode.CONTENT or self._is_refused(event, subject, field):
+            return -1
+        return self.index[field, subject]
+
+    def _is_refused(self, event: int, subject: int, field: int) -> bool:
+        return (
+            event == EV_START
+            and self.modes[field] == Mode.LIST
+            and self.walker.elements[subject][3] > ABSTRACT
+        )
 
     def width(self, state: int) -> int:
         """Return the bits of an event code."""

@@ -12,7 +12,9 @@ from functools import cache
 
 import msgspec
 
+from exi.bits import MAX_INTEGER_BITS
 from exi.errors import SchemaError
+from exi.grammar import ABSTRACT as IS_ABSTRACT
 from exi.grammar import (
     AnyType,
     AttributeUse,
@@ -27,6 +29,7 @@ from exi.grammar import (
     simple_type,
 )
 from exi.names import local_name_partitions
+from exi.profile import Profile
 from exi.schema import Datatype, Kind, MessageSet, Wildcard, XsdType
 
 STATE, PRODUCTION, COUNTER, ELEMENT, ATTRIBUTE, DATATYPE, TYPE, FIELD, RELAXED = 5, 4, 5, 4, 3, 8, 6, 2, 2
@@ -37,6 +40,9 @@ RELAXED_START = 5
 
 NO_STATE = -1
 """``next`` of a production that ends its element. Below it: ``-2 - n`` names counter ``n``."""
+
+ABSTRACT = 1
+"""Index, in `refusals`, of the reason that the schema gives; other reasons are those of a profile."""
 
 HAS_MINIMUM, HAS_MAXIMUM = 1, 2
 """Flags of a datatype row."""
@@ -55,10 +61,14 @@ class Representation(IntEnum):
 
 
 class WildcardKind(IntEnum):
-    """Which namespaces a wildcard admits."""
+    """Which namespaces a wildcard admits; NONE is for profiles."""
 
     ANY = 0
     OTHER = 1
+    NONE = 2
+
+
+_WILDCARDS = {"##any": WildcardKind.ANY, "##other": WildcardKind.OTHER, "": WildcardKind.NONE}
 
 
 class Tables(msgspec.Struct, frozen=True, eq=False):
@@ -86,6 +96,11 @@ class Tables(msgspec.Struct, frozen=True, eq=False):
     classes: tuple[type[XsdType], ...]
     enumerations: tuple[tuple[Enum, ...], ...]
     field_names: tuple[tuple[str, ...], ...]
+    refusals: tuple[str, ...]
+    profile: str
+    ascii_only: bool
+    empty_as_text: bool
+    longest_integer: int
 
 
 def width_of(count: int) -> int:
@@ -94,14 +109,16 @@ def width_of(count: int) -> int:
 
 
 @cache
-def tables_of(schema: MessageSet) -> Tables:
-    """Return the tables of a message set, made at the first call."""
-    return _Builder(Grammars(schema)).build()
+def tables_of(schema: MessageSet, profile: Profile | None = None) -> Tables:
+    """Return the tables of a message set, as a profile has them if one is given; made at the first call."""
+    return _Builder(Grammars(schema, profile)).build()
 
 
 class _Builder:
     def __init__(self, grammars: Grammars) -> None:
         self.grammars = grammars
+        self.profile = grammars.profile or _PLAIN
+        self.refusals: dict[str, int] = {"": 0, IS_ABSTRACT: ABSTRACT}
         self.states: list[int] = []
         self.productions: list[int] = []
         self.counters: list[int] = []
@@ -171,6 +188,11 @@ class _Builder:
             field_names=tuple(
                 tuple(field.attribute for field in grammar.fields) for grammar in grammars.types.values()
             ),
+            refusals=tuple(self.refusals),
+            profile=self.profile.name,
+            ascii_only=self.profile.ascii_only,
+            empty_as_text=self.profile.empty_as_text,
+            longest_integer=self.profile.longest_integer or MAX_INTEGER_BITS,
         )
 
     def _string(self, text: str) -> int:
@@ -186,7 +208,7 @@ class _Builder:
         self.states += (
             len(self.productions) // PRODUCTION,
             count,
-            width_of(count + 1),
+            width_of(count + state.missing + 1),
             3 if state.start_tag else 2,
             -1 if state.counter is None else self._counter(state.counter),
         )
@@ -208,7 +230,7 @@ class _Builder:
             case AttributeUse():
                 index = self._attribute(subject)
             case Wildcard():
-                index = WildcardKind.OTHER if subject.namespace == "##other" else WildcardKind.ANY
+                index = _WILDCARDS[subject.namespace]
             case None:
                 index = -1
             case _:
@@ -236,7 +258,7 @@ class _Builder:
                 self._string(declaration.name.local),
                 self._uri(declaration.name.uri),
                 self._type(declaration.type),
-                int(declaration.abstract),
+                self.refusals.setdefault(declaration.refusal, len(self.refusals)),
             )
         return index
 
@@ -272,6 +294,7 @@ class _Builder:
             enumeration = self.enumerations.setdefault(simple, len(self.enumerations))
             count = len(simple)
             return (Representation.ENUMERATION, width_of(count), 0, 0, count - 1, 0, -1, enumeration)
+        simple = self._bounded(simple)
         low, high = simple.minimum, simple.maximum
         flags = (low is not None) * HAS_MINIMUM | (high is not None) * HAS_MAXIMUM
         width = 0
@@ -292,6 +315,27 @@ class _Builder:
         longest = -1 if simple.max_length is None else simple.max_length
         return (representation, width, flags, low or 0, high or 0, simple.min_length, longest, -1)
 
+    def _bounded(self, datatype: Datatype) -> Datatype:
+        """Bound what the schema does not bound as the profile has it."""
+        if datatype.max_length is not None:
+            return datatype
+        if datatype.kind is Kind.STRING and self.profile.longest_text is not None:
+            return datatype.restrict(max_length=self.profile.longest_text)
+        if datatype.kind is Kind.BINARY and self.profile.longest_binary is not None:
+            return datatype.restrict(max_length=self.profile.longest_binary)
+        return datatype
+
+    def _root_declaration(self, declaration: Declaration, *, fragment: bool) -> Declaration:
+        """Refuse an element that documents or fragments cannot start with in the profile."""
+        profile, schema = self.profile, self.grammars.schema.name
+        allowed = (profile.fragments if fragment else profile.documents).get(schema)
+        simple = not fragment and profile.roots_of_class and simple_type(declaration.type) is not None
+        if declaration.refusal or (not simple and (allowed is None or declaration.name.local in allowed)):
+            return declaration
+        kind = "fragment" if fragment else "document"
+        reason = f"{profile.name} has no {kind} {declaration.name.local}"
+        return Declaration(declaration.name, declaration.type, reason)
+
     def _plain_state(self, productions: list[tuple[int, int, int, int]], width: int) -> int:
         index = len(self.states) // STATE
         self.states += (len(self.productions) // PRODUCTION, len(productions), width, 0, -1)
@@ -303,8 +347,12 @@ class _Builder:
         """Add the state of a document's or fragment's top level, which has no escape."""
         rows: list[tuple[int, int, int, int]] = []
         for declarations in elements:
-            if len(declarations) == 1:
-                rows.append((Event.START, self._element(declarations[0]), -1, NO_STATE))
+            plain = declarations[:1]
+            if len(declarations) > 1 and self.profile.plain_fragments:
+                plain = tuple(found for found in declarations if simple_type(found.type) is None)[:1]
+            if len(declarations) == 1 or (plain and self.profile.plain_fragments):
+                root = self._root_declaration(plain[0], fragment=end)
+                rows.append((Event.START, self._element(root), -1, NO_STATE))
                 continue
             rows.append((RELAXED_START, len(self.relaxed) // RELAXED, -1, NO_STATE))
             self.relaxed += (len(self.candidates), len(declarations))
@@ -336,4 +384,5 @@ class _Builder:
         return start, content
 
 
+_PLAIN = Profile(name="", codec="", changes=())
 _UNTYPED = Datatype(Kind.STRING, "string")

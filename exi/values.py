@@ -4,11 +4,9 @@ import re
 from binascii import a2b_base64, b2a_base64
 from typing import Any, Final
 
-from exi.bits import MAX_INTEGER_GROUPS, BitReader, BitWriter
+from exi.bits import BitReader, BitWriter
 from exi.errors import ExiError
 from exi.tables import DATATYPE, HAS_MAXIMUM, HAS_MINIMUM, Representation, Tables
-
-MAX_INTEGER_BITS: Final = MAX_INTEGER_GROUPS * 7
 
 STRING_CODES: Final = 2
 """A string's length is written plus two: 0 and 1 stand for hits in a value table, which is always empty."""
@@ -23,12 +21,13 @@ class ValueCodec:
     ``codes`` has for each enumeration the codes of its members.
     """
 
-    __slots__ = ("_enumerations", "_groups", "_rows", "codes")
+    __slots__ = ("_enumerations", "_groups", "_rows", "_tables", "codes")
 
     def __init__(self, tables: Tables) -> None:
         rows = tables.datatypes
         self._rows = [rows[start : start + DATATYPE] for start in range(0, len(rows), DATATYPE)]
-        self._groups = [_groups(*row[2:5]) for row in self._rows]
+        self._tables = tables
+        self._groups = [_groups(row[2], row[3], row[4], tables.longest_integer) for row in self._rows]
         self._enumerations = tables.enumerations
         self.codes = [{member: code for code, member in enumerate(e)} for e in tables.enumerations]
 
@@ -70,10 +69,16 @@ class ValueCodec:
         if code < STRING_CODES:
             raise ExiError("a hit in a string value table, but value tables are off", "", start)
         self.check_length(code - STRING_CODES, datatype, start)
-        return reader.characters(code - STRING_CODES)
+        origin = reader.position
+        text = reader.characters(code - STRING_CODES)
+        if self._tables.ascii_only and not text.isascii():
+            raise ExiError(f"{self._tables.profile} knows ASCII characters only", "", origin)
+        return text
 
     def empty(self, datatype: int, start: int | None) -> Any:
         """Return the value of an element without content. Raises ExiError where there is none."""
+        if self._tables.empty_as_text:
+            raise ExiError(f"{self._tables.profile} knows no escape to an empty value", "", start)
         representation = self._rows[datatype][0]
         if representation not in {Representation.STRING, Representation.BINARY}:
             raise ExiError("the element is empty, but its type has no empty value", "", start)
@@ -82,7 +87,7 @@ class ValueCodec:
 
     def is_empty(self, value: Any) -> bool:
         """Tell whether a value is written as an element without content."""
-        return isinstance(value, str | bytes | bytearray) and not value
+        return isinstance(value, str | bytes | bytearray) and not value and not self._tables.empty_as_text
 
     def check(self, value: Any, datatype: int) -> None:
         """Raise ExiError for a value of the wrong type or outside its facets."""
@@ -189,8 +194,8 @@ class ValueCodec:
 
     def check_range(self, value: int, datatype: int, start: int | None) -> None:
         """Raise ExiError for an integer outside its facets."""
-        if value.bit_length() > MAX_INTEGER_BITS:
-            raise ExiError(f"an integer longer than {MAX_INTEGER_BITS} bits", "", start)
+        if value.bit_length() > self._tables.longest_integer:
+            raise ExiError(f"an integer longer than {self._tables.longest_integer} bits", "", start)
         _, _, flags, minimum, maximum, *_ = self._rows[datatype]
         if flags & HAS_MINIMUM and value < minimum:
             raise ExiError(f"{value:d} is below the minimum {minimum}", "", start)
@@ -211,11 +216,13 @@ class ValueCodec:
             raise ExiError(f"{type(value).__name__} where a string belongs")
         if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
             raise ExiError("a lone surrogate is not a character")
+        if self._tables.ascii_only and not value.isascii():
+            raise ExiError(f"{self._tables.profile} knows ASCII characters only")
         self.check_length(len(value), datatype, None)
 
 
-def _groups(flags: int, minimum: int, maximum: int) -> int:
+def _groups(flags: int, minimum: int, maximum: int, longest: int) -> int:
     """Return how many 7-bit groups an integer may have: those of 64 bits, more where its bounds are wider."""
     if flags == HAS_MINIMUM | HAS_MAXIMUM:
         return max(10, (max(maximum.bit_length(), minimum.bit_length()) + 6) // 7)
-    return MAX_INTEGER_GROUPS
+    return longest // 7

@@ -106,8 +106,8 @@ class Walker:
         found: dict[type, tuple[int, int]] = {}
         for code, (event, element, *_) in enumerate(self.states[self.tables.document_state][0]):
             if event == EV_START:
-                _, _, kind, abstract = self.elements[element]
-                if kind >= 0 and not abstract:
+                _, _, kind, refusal = self.elements[element]
+                if kind >= 0 and not refusal:
                     found.setdefault(self.types[kind][1], (code, element))
         return found
 
@@ -165,7 +165,9 @@ class Walker:
 
     def wildcard_admits(self, kind: int, wildcard: int, uri: str) -> bool:
         """Tell whether a wildcard in type ``kind`` admits elements of a namespace."""
-        return wildcard != WildcardKind.OTHER or uri not in {self.types[kind][5], ""}
+        if wildcard == WildcardKind.OTHER:
+            return uri not in {self.types[kind][5], ""}
+        return wildcard != WildcardKind.NONE
 
     def expected(self, state: int) -> str:
         """Say what may stand in a state, for error messages."""

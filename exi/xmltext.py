@@ -135,9 +135,9 @@ class Translator(Encoder):
         raise failure
 
     def _read_element(self, element: int, node: Node) -> Any:
-        kind = self.elements[element][2]
-        if self.elements[element][3]:
-            raise ExiError("the element or its type is abstract")
+        _, _, kind, refusal = self.elements[element]
+        if refusal:
+            raise ExiError(self.tables.refusals[refusal])
         if kind >= 0:
             return self._read_type(kind, node)
         for name in node.attributes:

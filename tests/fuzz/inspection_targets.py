@@ -7,6 +7,7 @@ from exi.detect import Sureness, identify
 from exi.explain import explain
 from exi.inputs import recognise
 from exi.registry import message_sets
+from exi.schema import XsdType
 from tests.exi.vectors import VECTORS
 from tests.fuzz.exi_targets import decoded, engines, same
 from tests.fuzz.target import Features, Target, demand, error_features, kind_of, value_features
@@ -46,7 +47,8 @@ def run_detect(data: bytes) -> Features:
     demand(bool(found.candidates) == (found.sure is not Sureness.NONE), "sure of something", found)
     for candidate in found.candidates:
         outcome = decoded(engines(candidate.schema).decoder, source.data, fragment=candidate.fragment)
-        value = candidate.item if candidate.fragment else candidate.item.value
+        named = candidate.fragment or not isinstance(candidate.item.value, XsdType)
+        value = candidate.item if named else candidate.item.value
         demand(outcome == (value, None), "a candidate is what decodes", candidate, outcome)
     shown = {f"{source.form} {source.frame is not None}", f"{found.sure}: {kind_of(found.reason)}"}
     shown |= {f"{candidate.schema.name} {candidate.doubts}"[:80] for candidate in found.candidates}

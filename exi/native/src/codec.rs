@@ -25,13 +25,21 @@ impl Codec {
     /// Encode a document. ``schema`` None: the set that the root's class belongs to.
     ///
     /// Raises ExiError where the message does not fit its schema.
-    #[pyo3(signature = (message, schema=None))]
+    #[pyo3(signature = (message, schema=None, profile=None))]
     fn encode<'py>(
         &self,
         py: Python<'py>,
         message: &Bound<'py, PyAny>,
         schema: Option<&Bound<'py, PyAny>>,
+        profile: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
+        if let Some(profile) = profile {
+            let schema = match schema {
+                Some(schema) => schema.clone(),
+                None => self.schema_of.bind(py).call1((message.get_type(),))?,
+            };
+            return self.profiled(py, &schema, profile)?.get().encode_document(py, message);
+        }
         let engine = match schema {
             Some(schema) => self.engine(py, schema)?,
             None => {
@@ -52,17 +60,33 @@ impl Codec {
     /// Decode a document and return its root element's value.
     ///
     /// Any byte string gives a value or an ExiError with path and bit offset.
+    #[pyo3(signature = (data, schema, profile=None))]
     fn decode<'py>(
         &self,
         py: Python<'py>,
         data: &Bound<'py, PyAny>,
         schema: &Bound<'py, PyAny>,
+        profile: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(profile) = profile {
+            return self.profiled(py, schema, profile)?.get().decode_document(py, data);
+        }
         self.engine(py, schema)?.get().decode_document(py, data)
     }
 }
 
 impl Codec {
+    /// The engine of a message set with the departures of a profile; `engine_of` keeps it.
+    #[cold]
+    fn profiled<'py>(
+        &self,
+        py: Python<'py>,
+        schema: &Bound<'py, PyAny>,
+        profile: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, Engine>> {
+        Ok(self.engine_of.bind(py).call1((schema, profile))?.cast_into::<Engine>()?)
+    }
+
     #[inline]
     fn engine<'py>(&self, py: Python<'py>, schema: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Engine>> {
         let engines = self.engines.bind(py);

@@ -123,8 +123,8 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
     #[inline]
     fn element(&mut self, element: usize, depth: usize) -> Outcome<Bound<'py, PyAny>> {
         let row = self.engine.tables.element(element)?;
-        if row.is_abstract {
-            return refuse("the element or its type is abstract", self.reader.position);
+        if row.refusal > 0 {
+            return refuse(self.engine.tables.refusal(row), self.reader.position);
         }
         match row.kind {
             Kind::Simple(datatype) => self.simple(datatype),

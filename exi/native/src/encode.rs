@@ -8,7 +8,7 @@ use crate::decode::width_of;
 use crate::engine::{Engine, HEADER, MAX_DEPTH};
 use crate::error::{Failure, Outcome, corrupt, shown, unfit};
 use crate::plan::Place;
-use crate::tables::{Class, Datatype, Event, Kind, Mode, Production, Representation, State};
+use crate::tables::{ABSTRACT, Class, Datatype, Event, Kind, Mode, Production, Representation, State};
 use crate::values::{STRING_CODES, check_large, check_length, check_range};
 use crate::writer::Writer;
 
@@ -68,12 +68,13 @@ impl<'e, 'py> Encoder<'e, 'py> {
     fn named_document(&mut self, message: &Bound<'py, PyAny>) -> Outcome<()> {
         let tables = &self.engine.tables;
         if !message.is_instance(self.engine.item(self.py)?)? {
+            self.refused_document(message)?;
             return unfit(format!("{} is not the type of a global element of {}", type_name(message), tables.name));
         }
         let (name, uri) = (message.getattr("name")?, message.getattr("ns")?);
         for (code, production) in tables.productions_of(tables.document_state).iter().enumerate() {
             let element = production.index();
-            if production.event != Event::Start || tables.element(element)?.is_abstract {
+            if production.event != Event::Start || tables.element(element)?.refusal == ABSTRACT {
                 continue;
             }
             let (local, namespace) = tables.name_of(element)?;
@@ -83,6 +84,21 @@ impl<'e, 'py> Encoder<'e, 'py> {
             }
         }
         unfit(format!("{} has no document {} of {}", tables.name, shown(&name), shown(&uri)))
+    }
+
+    /// Refuse the document of a class where a profile has none.
+    #[cold]
+    fn refused_document(&mut self, message: &Bound<'py, PyAny>) -> Outcome<()> {
+        let tables = &self.engine.tables;
+        for production in tables.productions_of(tables.document_state) {
+            if production.event == Event::Start
+                && tables.element(production.index())?.refusal > ABSTRACT
+                && self.fits(production.index(), message, false)?
+            {
+                return self.step(production.index(), message, 0);
+            }
+        }
+        Ok(())
     }
 
     /// Write the fragment of one element.
@@ -101,6 +117,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
             (None, None) => None,
         };
         let mut named = false;
+        let mut refused = None;
         for code in known.into_iter().flatten() {
             let production = tables.production(row, *code)?;
             let own = [production.index()];
@@ -122,6 +139,10 @@ impl<'e, 'py> Encoder<'e, 'py> {
                 }
             }
             let Some(element) = chosen else { continue };
+            if tables.element(element)?.refusal > 0 {
+                refused = refused.or(Some(element));
+                continue;
+            }
             self.begin(state, *code)?;
             if production.event == Event::RelaxedStart {
                 self.relaxed(element, value).map_err(|failure| failure.within(tables.local(element)))?;
@@ -130,6 +151,9 @@ impl<'e, 'py> Encoder<'e, 'py> {
             }
             self.writer.bits(row.count() as u64 - 1, row.width());
             return Ok(());
+        }
+        if let Some(element) = refused {
+            return self.step(element, value, 0);
         }
         let element = match name {
             Some(name) if !named => return unfit(format!("{} has no element {}", tables.name, shown(name))),
@@ -163,7 +187,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
     fn fits(&self, element: usize, value: &Bound<'py, PyAny>, simple: bool) -> Outcome<bool> {
         let row = self.engine.tables.element(element)?;
         match row.kind {
-            _ if row.is_abstract => Ok(false),
+            _ if row.refusal == ABSTRACT => Ok(false),
             Kind::Simple(_) => Ok(simple && !self.is_message(value)?),
             Kind::Class(class) => self.is_of(value, class),
         }
@@ -181,8 +205,8 @@ impl<'e, 'py> Encoder<'e, 'py> {
     #[inline]
     fn element(&mut self, element: usize, value: &Bound<'py, PyAny>, depth: usize) -> Outcome<()> {
         let row = self.engine.tables.element(element)?;
-        if row.is_abstract {
-            return unfit("the element or its type is abstract");
+        if row.refusal > 0 {
+            return unfit(self.engine.tables.refusal(row));
         }
         match row.kind {
             Kind::Simple(datatype) => self.simple(datatype, value),
@@ -201,7 +225,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
 
     #[inline]
     fn simple(&mut self, datatype: usize, value: &Bound<'py, PyAny>) -> Outcome<()> {
-        if is_empty(value) {
+        if is_empty(value) && !self.engine.tables.empty_as_text {
             self.check_only(datatype, value)?;
             self.writer.bits(0b1000, 4);
             return Ok(());
@@ -298,7 +322,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
         let row = tables.state(*state)?;
         let mode = class.fields.get(field).ok_or_else(corrupt)?.mode;
         let (code, production) = self.choose(row, *state, field, mode, item)?;
-        if production.event == Event::Text && mode != Mode::Content && is_empty(item) {
+        if production.event == Event::Text && mode != Mode::Content && is_empty(item) && !tables.empty_as_text {
             self.check_only(production.index(), item)?;
             self.writer.bits(row.count() as u64, row.width());
             self.writer.bits(0, row.second_width());
@@ -434,7 +458,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
         };
         let found = find();
         let Some((index, element, local, count)) =
-            found.filter(|(_, element, ..)| tables.element(*element).is_ok_and(|element| !element.is_abstract))
+            found.filter(|(_, element, ..)| tables.element(*element).is_ok_and(|element| element.refusal == 0))
         else {
             let (name, uri) = (shown(&name), shown(&uri));
             return unfit(format!("there is no global element {name} in {uri} that a wildcard could admit"));
@@ -556,6 +580,9 @@ impl<'e, 'py> Encoder<'e, 'py> {
             self.writer.unsigned((text.len() + STRING_CODES) as u64);
             self.writer.octets(text.as_bytes());
             return Ok(());
+        }
+        if self.engine.tables.ascii_only {
+            return unfit(format!("{} knows ASCII characters only", self.engine.tables.profile));
         }
         let count = text.chars().count();
         check_length(row, count, None)?;

@@ -216,7 +216,7 @@ impl Engine {
         let all: Vec<&Production> = self.tables.productions_of(state).iter().collect();
         let may_occur = |production: &&&Production| {
             production.event != Event::Start
-                || !self.tables.element(production.index()).is_ok_and(|element| element.is_abstract)
+                || self.tables.element(production.index()).is_ok_and(|element| element.refusal == 0)
         };
         let concrete: Vec<&Production> = all.iter().filter(may_occur).copied().collect();
         let shown = if concrete.is_empty() { all } else { concrete };
@@ -251,7 +251,7 @@ impl Engine {
         start: Option<usize>,
     ) -> Outcome<()> {
         let name = self.tables.uris.get(uri).ok_or_else(corrupt)?;
-        if production.subject == 1 && (uri == class.uri || name.is_empty()) {
+        if production.subject == 2 || production.subject == 1 && (uri == class.uri || name.is_empty()) {
             return Err(Failure::new(format!("the wildcard admits no element of {name}"), start));
         }
         Ok(())

@@ -75,6 +75,7 @@ struct Lengths {
     classes: usize,
     texts: usize,
     uris: usize,
+    refusals: usize,
 }
 
 impl Lengths {
@@ -88,7 +89,7 @@ impl Lengths {
         })
     }
 
-    fn element(&self, [local, uri, kind, is_abstract]: &[i64; 4]) -> PyResult<Element> {
+    fn element(&self, [local, uri, kind, refusal]: &[i64; 4]) -> PyResult<Element> {
         Ok(Element {
             local: index(*local, self.texts)?,
             uri: index(*uri, self.uris)?,
@@ -97,7 +98,7 @@ impl Lengths {
             } else {
                 Kind::Class(index(*kind, self.classes)?)
             },
-            is_abstract: *is_abstract != 0,
+            refusal: index(*refusal, self.refusals)?,
         })
     }
 
@@ -225,7 +226,9 @@ impl Tables {
         let uris: Vec<String> = tables.getattr("uris")?.extract()?;
         let local_names: Vec<Vec<String>> = tables.getattr("local_names")?.extract()?;
         let enumerations = read_enumerations(&tables.getattr("enumerations")?)?;
-        let datatypes = read_datatypes(&tables.getattr("datatypes")?, &enumerations)?;
+        let longest_integer = tables.getattr("longest_integer")?.extract()?;
+        let datatypes = read_datatypes(&tables.getattr("datatypes")?, &enumerations, longest_integer)?;
+        let refusals: Vec<String> = tables.getattr("refusals")?.extract()?;
         let class_objects: Vec<Bound<'_, PyAny>> = tables.getattr("classes")?.extract()?;
         let field_names: Vec<Vec<String>> = tables.getattr("field_names")?.extract()?;
         if local_names.len() != uris.len()
@@ -244,6 +247,7 @@ impl Tables {
             classes: type_rows.len(),
             texts: texts.len(),
             uris: uris.len(),
+            refusals: refusals.len(),
         };
         let counters = all(&counter_rows, |row| lengths.counter(row))?;
         let elements = all(&element_rows, |row| lengths.element(row))?;
@@ -266,6 +270,10 @@ impl Tables {
         let top = |name: &str| index(tables.getattr(name)?.extract()?, states.len());
         let mut read = Tables {
             name: tables.getattr("name")?.extract()?,
+            refusals,
+            profile: tables.getattr("profile")?.extract()?,
+            ascii_only: tables.getattr("ascii_only")?.extract()?,
+            empty_as_text: tables.getattr("empty_as_text")?.extract()?,
             document_state: top("document_state")?,
             fragment_state: top("fragment_state")?,
             relaxed_start_state: top("relaxed_start_state")?,
@@ -369,7 +377,7 @@ impl Tables {
         let mut documents = vec![None; self.classes.len()];
         for (code, production) in self.productions_of(self.document_state).iter().enumerate() {
             if let (Event::Start, Some(element)) = (production.event, self.elements.get(production.index()))
-                && let (Kind::Class(class), false) = (element.kind, element.is_abstract)
+                && let (Kind::Class(class), 0) = (element.kind, element.refusal)
                 && let Some(known) = documents.get_mut(class).filter(|known| known.is_none())
             {
                 *known = Some((code, production.index()));
@@ -422,7 +430,11 @@ fn read_enumerations(sequence: &Bound<'_, PyAny>) -> PyResult<Vec<Enumeration>> 
     Ok(found)
 }
 
-fn read_datatypes(sequence: &Bound<'_, PyAny>, enumerations: &[Enumeration]) -> PyResult<Vec<Datatype>> {
+fn read_datatypes(
+    sequence: &Bound<'_, PyAny>,
+    enumerations: &[Enumeration],
+    longest_integer: u32,
+) -> PyResult<Vec<Datatype>> {
     let flat: Vec<i128> = sequence.extract()?;
     let (rows, rest) = flat.as_chunks::<8>();
     if !rest.is_empty() {
@@ -469,8 +481,9 @@ fn read_datatypes(sequence: &Bound<'_, PyAny>, enumerations: &[Enumeration]) -> 
                 groups: if bounded {
                     bits(*maximum).max(bits(*minimum)).div_ceil(7).max(10)
                 } else {
-                    crate::reader::MAX_INTEGER_GROUPS
+                    longest_integer / 7
                 },
+                longest_integer,
                 shortest: usize::try_from(*shortest)?,
                 longest: usize::try_from(*longest).ok(),
                 enumeration,

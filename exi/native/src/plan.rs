@@ -290,7 +290,7 @@ fn short_form(
         Event::Start => {
             let element = elements.get(production.index())?;
             match element.kind {
-                _ if element.is_abstract => return None,
+                _ if element.refusal > 0 => return None,
                 Kind::Class(class) => {
                     quick.action = Action::Class;
                     class

@@ -3,9 +3,6 @@
 use crate::error::{Failure, Outcome, refuse};
 use crate::writer::join;
 
-/// Most 7-bit groups of one unbounded integer, as in `exi/bits.py`.
-pub const MAX_INTEGER_GROUPS: u32 = 586;
-
 /// Reads a byte string from a bit position on.
 pub struct Reader<'d> {
     data: &'d [u8],

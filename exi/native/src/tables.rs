@@ -157,9 +157,12 @@ pub struct Element {
     pub uri: usize,
     /// Its type.
     pub kind: Kind,
-    /// It may not occur, only its substitutes.
-    pub is_abstract: bool,
+    /// Why it may not occur: index in `Tables::refusals`; 0: it may.
+    pub refusal: usize,
 }
+
+/// The refusal that the schema gives: the element or its type is abstract. Others are those of a profile.
+pub const ABSTRACT: usize = 1;
 
 /// An attribute declaration.
 #[derive(Clone, Copy, Debug)]
@@ -189,6 +192,8 @@ pub struct Datatype {
     pub base: i128,
     /// Most 7-bit groups of an integer.
     pub groups: u32,
+    /// Most bits of an integer, whatever its facets are.
+    pub longest_integer: u32,
     /// Fewest characters or bytes.
     pub shortest: usize,
     /// Most characters or bytes.
@@ -297,6 +302,14 @@ pub(crate) fn class_key(place: &Place, class: usize) -> usize {
 pub struct Tables {
     /// The name of the message set.
     pub name: String,
+    /// Why elements may not occur.
+    pub refusals: Vec<String>,
+    /// The profile that the tables were made with; empty: none.
+    pub profile: String,
+    /// Strings are ASCII.
+    pub ascii_only: bool,
+    /// Empty values are written as characters of length zero, and read as nothing else.
+    pub empty_as_text: bool,
     pub(crate) states: Vec<State>,
     pub(crate) productions: Vec<Production>,
     pub(crate) quick: Vec<Quick>,
@@ -429,6 +442,12 @@ impl Tables {
     #[inline(always)]
     pub fn attribute(&self, attribute: usize) -> Outcome<&Attribute> {
         self.attributes.get(attribute).ok_or_else(corrupt)
+    }
+
+    /// Why an element may not occur.
+    #[cold]
+    pub fn refusal(&self, element: &Element) -> &str {
+        self.refusals.get(element.refusal).map_or("", String::as_str)
     }
 
     /// A datatype.

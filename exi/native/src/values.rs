@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyInt, PyString};
 
 use crate::error::{Failure, Outcome, corrupt, refuse};
-use crate::reader::{MAX_INTEGER_GROUPS, Reader, Unsigned};
+use crate::reader::{Reader, Unsigned};
 use crate::tables::{Datatype, Representation, Tables};
 
 /// A string's length is written plus two: 0 and 1 stand for hits in a value table, which is always empty.
@@ -44,7 +44,7 @@ impl Tables {
                     return refuse("a hit in a string value table, but value tables are off", start);
                 }
                 check_length(row, count - STRING_CODES, Some(start))?;
-                characters(py, reader, count - STRING_CODES)
+                self.characters(py, reader, count - STRING_CODES)
             }
             Representation::Binary => {
                 let count = reader.length()?;
@@ -98,6 +98,9 @@ impl Tables {
     #[cold]
     pub fn empty_value<'py>(&self, py: Python<'py>, datatype: usize, start: usize) -> Outcome<Bound<'py, PyAny>> {
         let row = self.datatype(datatype)?;
+        if self.empty_as_text {
+            return refuse(format!("{} knows no escape to an empty value", self.profile), start);
+        }
         let value = match row.representation {
             Representation::Text => PyString::new(py, "").into_any(),
             Representation::Binary => PyBytes::new(py, b"").into_any(),
@@ -105,6 +108,34 @@ impl Tables {
         };
         check_length(row, 0, Some(start))?;
         Ok(value)
+    }
+
+    /// Read `count` code points. ASCII, one byte a character, is one shifted copy.
+    #[inline]
+    fn characters<'py>(&self, py: Python<'py>, reader: &mut Reader<'_>, count: usize) -> Outcome<Bound<'py, PyAny>> {
+        let start = reader.position;
+        if !reader.has_octets(count) {
+            return refuse(format!("a string of {count} characters is longer than the data"), start);
+        }
+        let mut inline = [0; INLINE];
+        let mut heap = Vec::new();
+        let target = match inline.get_mut(..count) {
+            Some(target) => target,
+            None => {
+                heap.resize(count, 0);
+                heap.as_mut_slice()
+            }
+        };
+        reader.copy(target);
+        if target.is_ascii() {
+            return Ok(PyString::from_bytes(py, target)?.into_any());
+        }
+        reader.position = start;
+        let text = wide_characters(py, reader, count)?;
+        if self.ascii_only {
+            return refuse(format!("{} knows ASCII characters only", self.profile), start);
+        }
+        Ok(text)
     }
 }
 
@@ -203,38 +234,14 @@ fn large_integer<'py>(
 #[cold]
 pub fn check_large(row: &Datatype, value: &Bound<'_, PyAny>, start: Option<usize>) -> Outcome<()> {
     let length: u32 = value.call_method0("bit_length")?.extract()?;
-    if length > MAX_INTEGER_GROUPS * 7 {
-        return Err(Failure::new(format!("an integer longer than {} bits", MAX_INTEGER_GROUPS * 7), start));
+    if length > row.longest_integer {
+        return Err(Failure::new(format!("an integer longer than {} bits", row.longest_integer), start));
     }
     let negative = value.lt(0)?;
     if if negative { row.minimum } else { row.maximum }.is_some() {
         return Err(beyond(row, &value.str()?.to_string(), negative, start));
     }
     Ok(())
-}
-
-/// Read `count` code points. ASCII, one byte a character, is one shifted copy.
-#[inline]
-fn characters<'py>(py: Python<'py>, reader: &mut Reader<'_>, count: usize) -> Outcome<Bound<'py, PyAny>> {
-    let start = reader.position;
-    if !reader.has_octets(count) {
-        return refuse(format!("a string of {count} characters is longer than the data"), start);
-    }
-    let mut inline = [0; INLINE];
-    let mut heap = Vec::new();
-    let target = match inline.get_mut(..count) {
-        Some(target) => target,
-        None => {
-            heap.resize(count, 0);
-            heap.as_mut_slice()
-        }
-    };
-    reader.copy(target);
-    if target.is_ascii() {
-        return Ok(PyString::from_bytes(py, target)?.into_any());
-    }
-    reader.position = start;
-    wide_characters(py, reader, count)
 }
 
 #[cold]
