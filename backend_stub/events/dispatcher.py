@@ -209,7 +209,8 @@ class Dispatcher:
     ) -> list[Event]:
         """Note that the endpoint is through with an event; return what the operator is told."""
         sent = SENT.get(event.type)
-        told = _for_operator(event, now, sent, {}) if sent is not None and attempt.status > 0 else []
+        arrived = attempt.delivered or attempt.refused
+        told = _for_operator(event, now, sent, {}) if sent is not None and arrived else []
         if attempt.delivered:
             if endpoint.undelivered or endpoint.reason:
                 store.delivered(connection, endpoint.id)
