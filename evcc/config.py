@@ -18,6 +18,7 @@ from v2g.endpoint import Endpoint
 from v2g.errors import IdentifierError
 from v2g.identifiers import Emaid
 from v2g.protocols import ISO2, ISO20_AC, ISO20_DC, Edition
+from v2g.security.dialects import DIALECTS, STANDARD, Dialect
 
 COMMAND_LINE = "command line"
 
@@ -104,8 +105,9 @@ class Contract(Section, frozen=True):
     A contract that ends within ``renew_before_h`` hours counts as expired.
 
     For -20: ``maximum`` is how many contracts are asked for in one installation, ``prioritized_emaids``
-    which of them first. With ``fallback_external`` the driver identifies himself at the charger when there
-    is no contract to be had; otherwise the session ends.
+    which of them first, ``dialect`` one of :data:`v2g.security.dialects.DIALECTS`. With
+    ``fallback_external`` the driver identifies himself at the charger when there is no contract to be had;
+    otherwise the session ends.
     """
 
     renew_before_h: NotNegative = 24.0
@@ -113,6 +115,7 @@ class Contract(Section, frozen=True):
     maximum: Annotated[int, Meta(ge=1, le=8)] = 5
     prioritized_emaids: Annotated[tuple[str, ...], Meta(max_length=8)] = ()
     fallback_external: bool = False
+    dialect: str = STANDARD.name
 
 
 class Timers(Section, frozen=True):
@@ -172,6 +175,11 @@ class Config:
         """What to do about a wrong check digit."""
         return self.contract.check_digit
 
+    @property
+    def dialect(self) -> Dialect:
+        """How open points of -20 are read."""
+        return DIALECTS[self.contract.dialect]
+
     def message_timeout(self, message: str, table: timing.Timing = timing.ISO2) -> timing.Limit:
         """Return V2G_EVCC_Msg_Timeout of a message, by any of its names, as configured for an edition."""
         limit = table.message_timeout(message)
@@ -218,6 +226,9 @@ def _config(file: File, overrides: Mapping[str, Any], source: Path | str) -> Con
         raise fail("protocols", problem)
     if file.charging.direction is Direction.DISCHARGE and not file.charging.bidirectional:
         raise fail("charging.direction", "to discharge, charging.bidirectional must be true")
+    if file.contract.dialect not in DIALECTS:
+        reason = f"there is no dialect {file.contract.dialect!r}; there are {', '.join(DIALECTS)}"
+        raise fail("contract.dialect", reason)
     for emaid in file.contract.prioritized_emaids:
         try:
             Emaid.parse(emaid)

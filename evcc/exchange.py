@@ -10,7 +10,8 @@ in force:
   than that, as after a ChargeLoopRes of -20, what it waits.
 """
 
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from evcc.config import Config
 from evcc.errors import ProtocolViolationError, ResponseTimeoutError
@@ -25,6 +26,9 @@ from v2g.trace import Tracer
 from v2g.v2gtp import PayloadType
 
 R = TypeVar("R")
+
+Signing = xmldsig.Signature | Callable[[Any], xmldsig.Signature]
+"""A signature, or what makes it of the message as it will be sent, header included."""
 
 
 class Exchange:
@@ -80,7 +84,7 @@ class Exchange:
         request: XsdType,
         expected: type[R],
         *,
-        signature: xmldsig.Signature | None = None,
+        signature: Signing | None = None,
         within: Deadline | None = None,
     ) -> R:
         """Send a request and return the response, once it is one that allows to go on.
@@ -112,12 +116,15 @@ class Exchange:
         self,
         request: XsdType,
         expected: type[R],
-        signature: xmldsig.Signature | None,
+        signature: Signing | None,
         within: Deadline | None,
     ) -> tuple[bytes, R]:
         """Send a request in its envelope; return SessionID and body of the response."""
         edition = self.edition
-        message = edition.wrap(self.session_id, request, signature, int(self._clock.now().timestamp()))
+        now = int(self._clock.now().timestamp())
+        if callable(signature):
+            signature = signature(edition.wrap(self.session_id, request, None, now))
+        message = edition.wrap(self.session_id, request, signature, now)
         name = base_name(type(request).__name__)
         received = await self._ask(message, name, edition.payload_type(message), within)
         envelope = edition.open(received.message)

@@ -4,8 +4,8 @@ import asyncio
 from typing import Protocol, TypeVar
 
 from evcc.context import Context
+from evcc.exchange import Signing
 from exi.schema import XsdType
-from v2g.messages import xmldsig
 from v2g.timing import Deadline, Limit
 
 _FINISHED = "Finished"
@@ -27,7 +27,7 @@ async def until_finished(
     context: Context,
     request: XsdType,
     expected: type[P],
-    signature: xmldsig.Signature | None = None,
+    signature: Signing | None = None,
     *,
     limit: Limit | None = None,
 ) -> P:

@@ -7,11 +7,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from evcc.context import Context
 from evcc.contracts import Contract
 from evcc.errors import ProtocolViolationError
-from evcc.iso20.signing import sign_element
 from v2g.errors import ResponseCodeError
 from v2g.messages import xmldsig
 from v2g.messages.iso20 import common_messages as cm
 from v2g.protocols import UNSENT
+from v2g.security.signature_iso20 import sign_authorization_req
 
 REFERENCE_ID = "id1"
 
@@ -54,7 +54,7 @@ def signed(
         pnc_a_req_authorization_mode=mode,
     )
     context.signed("AuthorizationReq", REFERENCE_ID)
-    return request, sign_element("PnC_AReqAuthorizationMode", REFERENCE_ID, mode, contract.key)
+    return request, sign_authorization_req(request, contract.key, context.config.dialect)
 
 
 def check(response: cm.AuthorizationRes) -> None:

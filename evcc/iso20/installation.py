@@ -6,6 +6,7 @@ checks and their order.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -14,8 +15,8 @@ from evcc.context import Context
 from evcc.contracts import Contract
 from evcc.errors import InstallationError, NoContractError
 from evcc.examination import Examiner
+from evcc.exchange import Signing
 from evcc.identity import Iso20Identity
-from evcc.iso20.signing import sign_element, verify_bundle
 from evcc.ongoing import until_finished
 from pki.chain import verifying_key
 from pki.keys import SigningKey
@@ -24,8 +25,13 @@ from v2g.messages import xmldsig
 from v2g.messages.iso20 import common_messages as cm
 from v2g.messages.iso20.common_types import ListOfRootCertificateIDs, ResponseCode
 from v2g.protocols import UNSENT
-from v2g.security.envelope import Envelope
+from v2g.security.dialects import STANDARD, Dialect, SignedRequest
 from v2g.security.envelope_iso20 import open_iso20
+from v2g.security.installation_iso20 import envelope_of
+from v2g.security.signature_iso20 import (
+    sign_certificate_installation_req,
+    verify_certificate_installation_res,
+)
 
 REFERENCE_ID = "id1"
 
@@ -56,16 +62,16 @@ async def install(context: Context) -> Contract:
 
 async def _collect(context: Context, contracts: list[Contract]) -> str:
     """Put every contract that is delivered in order into ``contracts``; return the code that ended it."""
-    identity, config = context.iso20, context.config.contract
+    identity, config, dialect = context.iso20, context.config.contract, context.config.dialect
     prioritized: Sequence[str] = config.prioritized_emaids
-    request, signature = build_request(identity, config.maximum, prioritized)
+    request, signature = build_request(identity, config.maximum, prioritized, dialect)
     context.signed("CertificateInstallationReq", REFERENCE_ID)
     while True:
         response = await until_finished(context, request, cm.CertificateInstallationRes, signature)
         code = response.response_code
         if code is ResponseCode.WARNING_eMSPUnknown and prioritized and not contracts:
             prioritized = ()  # [V2G20-1580]
-            request, signature = build_request(identity, config.maximum, prioritized)
+            request, signature = build_request(identity, config.maximum, prioritized, dialect)
             context.signed("CertificateInstallationReq", REFERENCE_ID)
             continue
         if code.startswith("WARNING"):
@@ -76,9 +82,9 @@ async def _collect(context: Context, contracts: list[Contract]) -> str:
 
 
 def build_request(
-    identity: Iso20Identity, maximum: int, prioritized: Sequence[str]
-) -> tuple[cm.CertificateInstallationReq, xmldsig.Signature]:
-    """Return the request and its signature, made with the provisioning key.
+    identity: Iso20Identity, maximum: int, prioritized: Sequence[str], dialect: Dialect = STANDARD
+) -> tuple[cm.CertificateInstallationReq, Signing]:
+    """Return the request and its signature, made with the provisioning key, or what makes it on sending.
 
     It names the V2G roots that this car holds, so that a provisioning service under one of them answers.
     """
@@ -100,9 +106,9 @@ def build_request(
         maximum_contract_certificate_chains=maximum,
         prioritized_emaids=cm.EMAIDList(emaid=list(prioritized)) if prioritized else None,
     )
-    chain = request.oem_provisioning_certificate_chain
-    key = identity.provisioning_key
-    return request, sign_element("OEMProvisioningCertificateChain", REFERENCE_ID, chain, key)
+    sign = partial(sign_certificate_installation_req, oem_key=identity.provisioning_key, dialect=dialect)
+    # The chain never changes; the whole message has a time stamp, which only sending decides.
+    return request, sign if dialect.signed_request is SignedRequest.BODY else sign(request)
 
 
 def examine(
@@ -111,6 +117,7 @@ def examine(
     identity: Iso20Identity,
     pcid: str,
     examiner: Examiner,
+    dialect: Dialect = STANDARD,
 ) -> Contract:
     """Return the delivered contract with its decrypted key, or raise :class:`InstallationError`.
 
@@ -120,29 +127,27 @@ def examine(
     data, provisioning = response.signed_installation_data, response.cps_certificate_chain
     above = provisioning.sub_certificates.certificate if provisioning.sub_certificates is not None else []
     provider = examiner.provider([provisioning.certificate, *above])
-    examiner.signature(signature, lambda: verify_bundle(signature, response, verifying_key(provider)))
+    examiner.signature(
+        signature,
+        lambda: verify_certificate_installation_res(signature, response, verifying_key(provider), dialect),
+    )
     chain = data.contract_certificate_chain
     certificate, sub_certificates = examiner.contract_chain(
         [chain.certificate, *chain.sub_certificates.certificate]
     )
     emaid = examiner.emaid(certificate)
-    envelope = Envelope(_encrypted_key(data), data.dh_public_key)
     key = examiner.key(
-        lambda: open_iso20(envelope, identity.provisioning_key, pcid=pcid, certificate=certificate)
+        lambda: open_iso20(
+            envelope_of(data),
+            identity.provisioning_key,
+            pcid=pcid,
+            certificate=certificate,
+            dialect=dialect,
+        )
     )
     # The profile of contracts has made sure that their keys can sign.
     assert isinstance(key, SigningKey)
     return Contract(emaid, certificate, sub_certificates, key)
-
-
-def _encrypted_key(data: cm.SignedInstallationData) -> bytes:
-    """Return the encrypted key, whichever of its three forms it has."""
-    return (
-        data.secp521_encrypted_private_key
-        or data.x448_encrypted_private_key
-        or data.tpm_encrypted_private_key
-        or b""
-    )
 
 
 def _examined(context: Context, response: cm.CertificateInstallationRes) -> Contract:
@@ -152,8 +157,9 @@ def _examined(context: Context, response: cm.CertificateInstallationRes) -> Cont
     examiner = Examiner(
         identity.suite, identity.v2g_roots, clock.now(), context.config.check_digit, context.tracer
     )
+    signature, pcid = context.exchange.signature, str(context.vehicle.pcid)
     try:
-        return examine(response, context.exchange.signature, identity, str(context.vehicle.pcid), examiner)
+        return examine(response, signature, identity, pcid, examiner, context.config.dialect)
     except InstallationError as error:
         context.turned_down(error)
         raise

@@ -3,10 +3,10 @@
 from evcc.context import Context
 from evcc.errors import ProtocolViolationError
 from evcc.iso20.schedules import Schedule
-from evcc.iso20.signing import sign_element
 from v2g.messages.iso20 import common_messages as cm
 from v2g.messages.iso20.common_types import ChargeLoopRes
 from v2g.protocols import UNSENT
+from v2g.security.signature_iso20 import sign_metering_confirmation_req
 
 REFERENCE_ID = "id1"
 
@@ -33,7 +33,7 @@ async def confirm(context: Context, response: ChargeLoopRes, schedule: Schedule 
         dynamic_smdt_control_mode=cm.Dynamic_SMDTControlMode() if scheduled is None else None,
     )
     request = cm.MeteringConfirmationReq(header=UNSENT, signed_metering_data=data)
-    signature = sign_element("SignedMeteringData", REFERENCE_ID, data, contract.key)
+    signature = sign_metering_confirmation_req(request, contract.key, context.config.dialect)
     context.signed("MeteringConfirmationReq", REFERENCE_ID)
     await context.exchange.ask(request, cm.MeteringConfirmationRes, signature=signature)
     context.report.receipts += 1

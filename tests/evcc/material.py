@@ -40,6 +40,7 @@ class World:
 
     seed: int = 1
     at: datetime = ISSUED
+    pcid: str = ""
     entropy: SeededEntropy = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,7 +88,7 @@ class World:
         return Branch(
             sub_ca1,
             sub_ca2,
-            self.identity(profiles.OEM_PROVISIONING, sub_ca2, f"WPNC0000000000{self.seed:03d}"),
+            self.identity(profiles.OEM_PROVISIONING, sub_ca2, self.pcid or f"WPNC0000000000{self.seed:03d}"),
         )
 
     @cached_property

@@ -15,18 +15,29 @@ from evcc.contracts import ContractStore
 from evcc.drive import Visit, drive_up
 from evcc.protocols import offered, tls_of
 from evcc.report import Report
+from pki import vehicle_files
 from pki.store import write_certificates, write_key
-from tests.evcc.charger import Charger
+from tests.evcc.charger import USUAL, Charger
+from tests.evcc.charger20 import USUAL20
 from tests.evcc.material import NOW, World
+from tests.evcc.material20 import World20
 from v2g.capture import Capture
 from v2g.net.clock import LoopClock
 from v2g.net.keylog import KeyLog
 from v2g.net.sdp import Answer, SdpServer
 from v2g.net.simulated import Fault, SimulatedNetwork
-from v2g.net.tls import ServerTls
+from v2g.net.tls import Iso20Server, ServerTls
 from v2g.net.virtual import run_virtual
 from v2g.trace import ListSink, Tracer, null_tracer
 
+ISO20_TOML = """
+[dc]
+max_power_w = 80000.0
+
+[bidirectional]
+max_discharge_power_w = 10000.0
+max_discharge_current_a = 30.0
+"""
 VEHICLE_TOML = """\
 pcid = "{pcid}"
 evccid = "0200005E1001"
@@ -47,6 +58,7 @@ class Run:
     trace: ListSink
     store: ContractStore
     took_s: float
+    vehicle: vehicle.Vehicle
 
     def events(self, kind: str) -> list[Mapping[str, Any]]:
         return self.trace.of(kind)
@@ -64,6 +76,10 @@ def build_vehicle(folder: Path, world: World) -> Path:
     write_certificates(folder / "oem" / "chain.pem", world.oem.wire[1:])
     write_key(folder / "oem" / "provisioning.key", world.oem.leaf.signing_key())
     write_certificates(folder / "roots" / "v2g" / "root.pem", [world.v2g_root.certificate])
+    if isinstance(world, World20):
+        vehicle_files.save(world.car, folder)
+        settings = folder / "vehicle.toml"
+        settings.write_text(settings.read_text() + ISO20_TOML)
     return folder
 
 
@@ -74,6 +90,16 @@ def settings(overrides: Mapping[str, Any] | None = None, *, payment: Payment, tl
     return replace(loaded, payment=payment, tls=tls)
 
 
+def server_tls_of(world: World, clock: LoopClock) -> ServerTls:
+    """The charger's end of TLS: that of -2, and of -20 in a market that has it."""
+    iso20 = None
+    if isinstance(world, World20):
+        pki = world.pki
+        iso20 = Iso20Server(pki.chain("secc_leaf"), pki["secc_leaf"].signer(), [pki["oem_root"].certificate])
+    own = world.cpo
+    return ServerTls(own.wire, own.leaf.signing_key(), iso20=iso20, now=clock.now)
+
+
 def visit(
     folder: Path,
     world: World,
@@ -82,6 +108,7 @@ def visit(
     overrides: Mapping[str, Any] | None = None,
     payment: Payment = Payment.CONTRACT,
     secured: bool = False,
+    iso20: bool = False,
     trusted: Sequence[x509.Certificate] = (),
     fault: Fault | None = None,
     chunk_size: int | None = None,
@@ -97,6 +124,7 @@ def visit(
 ) -> Run:
     """Run one session on virtual time.
 
+    With ``iso20`` the charger gives the usual answers of -20, if it is that which the car speaks.
     ``world`` makes car and charger; ``trusted`` are roots that the car holds instead. ``leave_after_s`` is
     when the driver comes back. ``discovery`` answers SDP requests, which the car then sends.
     ``prepare`` changes the charger before the car comes, ``cancel_after_s`` breaks the session off,
@@ -109,16 +137,16 @@ def visit(
     async def scenario() -> Run:
         clock = LoopClock(at)
         network = SimulatedNetwork(fault=fault, chunk_size=chunk_size, delay_s=delay_s)
-        charger = Charger(world, clock, dict(answers or {}))
+        charger = Charger(world, clock, dict(answers or {}), usual=USUAL20 if iso20 else USUAL)
         if secured:
-            charger.tls = ServerTls(world.cpo.wire, world.cpo.leaf.signing_key())
+            charger.tls = server_tls_of(world, clock)
         if prepare is not None:
             prepare(charger)
         trace = ListSink()
         if on_trace is not None:
             on_trace(trace)
         car = vehicle.load(folder)
-        store = ContractStore.open(car.contracts_directory)
+        stores = {name: ContractStore.open(place) for name, place in car.contract_folders.items()}
         config = settings(overrides, payment=payment, tls=secured)
         protocols = offered(config, car)
         report, stopping = Report(), asyncio.Event()
@@ -137,7 +165,7 @@ def visit(
                 clock=clock,
                 tracer=Tracer("evcc", trace, clock.now),
                 vehicle=car,
-                stores={"iso2": store},
+                stores=stores,
                 protocols=protocols,
                 config=config,
                 tls=tls_of(car, protocols, keylog=keylog, now=clock.now),
@@ -158,6 +186,6 @@ def visit(
             if keylog is not None and recorder is not None:
                 keylog.close()
                 recorder.close()
-        return Run(report, charger, trace, store, took_s)
+        return Run(report, charger, trace, stores["iso20" if iso20 else "iso2"], took_s, car)
 
     return run_virtual(scenario())
