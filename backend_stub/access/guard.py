@@ -44,6 +44,23 @@ def _admitted(
     return party
 
 
+def only_as(role: Role, identifier: str) -> Any:
+    """Return the dependency that lets nobody act as the market's own ``role`` but that very party.
+
+    A mobility operator with another provider id than the market's has no business at its desk. Raises
+    MarketError(FORBIDDEN).
+    """
+
+    def check(request: Request) -> None:
+        party = cast("Party", request.state.party)
+        if party.role is role and party.id != identifier:
+            raise MarketError(
+                Code.FORBIDDEN, f"{party} cannot act as {role} {identifier}, which this market has"
+            )
+
+    return Depends(check)
+
+
 def says_broadcast(request: Request) -> bool:
     """Say whether the caller wants an answer from here only: its request must not be forwarded again."""
     return request.headers.get(BROADCAST_HEADER, "false").strip().lower() in {"true", "1"}
