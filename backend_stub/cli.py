@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from backend_stub import path_a_cli
+from backend_stub.authority import cli as authority_cli
 from v2g.net.process import ends_when_the_reader_leaves
 
 EXIT_OK = 0
@@ -82,6 +83,11 @@ def _parser() -> argparse.ArgumentParser:
         _add_client_options,
         _serve_telematics,
     )
+    authority_cli.add(
+        commands.add_parser("authority", help="revoke certificates, look them up, have them issued"),
+        _as_client,
+        _add_client_options,
+    )
     _add_database(commands.add_parser("database", help="look at a market's tables, bring them up to date"))
     market = commands.add_parser("market", help="look at the market")
     _add_show(
@@ -120,6 +126,13 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--strict-opnc", action="store_true", help="refuse what the letter of OPNC's schemas does not admit"
+    )
+    parser.add_argument(
+        "--public-url",
+        default="",
+        metavar="URL",
+        help="where others reach this market, or `own` for where it listens: certificates then say that their "
+        "revocation can be asked for there",
     )
     parser.add_argument("--trace", type=Path, metavar="FILE", help="append trace events to this JSONL file")
     parser.add_argument("--json", action="store_true", help="print the ready line as a JSON object")
@@ -283,6 +296,7 @@ def _serve(options: argparse.Namespace) -> int:
                 trace=options.trace,
                 json=options.json,
                 verbose=options.verbose,
+                public_url=options.public_url,
                 access=from_options(options.clients, options.rate, strict_opnc=options.strict_opnc),
             )
         )

@@ -101,22 +101,42 @@ class MarketClient:
 
     def lines(self, path: str, **query: Any) -> Iterator[str]:
         """Yield the lines of an answer that has no end; raises UnreachableError or RefusedError."""
+        return self._lines("GET", path, params=query)
+
+    def post_lines(self, path: str, body: dict[str, Any]) -> Iterator[str]:
+        """Yield the lines of the answer to a POST as they come; raises UnreachableError or RefusedError."""
+        return self._lines("POST", path, json=body)
+
+    def exchange(self, method: str, path: str, content: bytes | None = None, media_type: str = "") -> bytes:
+        """Return the body of an answer that is no JSON; raises UnreachableError or RefusedError."""
+        headers = {"Content-Type": media_type} if media_type else None
+        response = self._request(method, path, content=content, headers=headers)
+        if response.status_code not in _SUCCESS:
+            raise self._refusal(method, path, response.status_code, response.content)
+        return response.content
+
+    def _lines(self, method: str, path: str, **arguments: Any) -> Iterator[str]:
         timeout = httpx.Timeout(TIMEOUT_S, read=STREAM_SILENCE_S)
         try:
-            with self._client.stream("GET", self._url + path, params=query, timeout=timeout) as response:
+            with self._client.stream(method, self._url + path, timeout=timeout, **arguments) as response:
                 if response.status_code not in _SUCCESS:
-                    raise self._refusal("GET", path, response.status_code, response.read())
+                    raise self._refusal(method, path, response.status_code, response.read())
                 yield from response.iter_lines()
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise UnreachableError(self._url, str(error) or type(error).__name__) from error
-
-    def _call(self, method: str, path: str, answer: type[T], **arguments: Any) -> T:
-        try:
-            response = self._client.request(method, self._url + path, **arguments)
         except TokenRefusedError as error:
             raise RefusedError([str(error)], "") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UnreachableError(self._url, str(error) or type(error).__name__) from error
+
+    def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        try:
+            return self._client.request(method, self._url + path, **arguments)
+        except TokenRefusedError as error:
+            raise RefusedError([str(error)], "") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise UnreachableError(self._url, str(error) or type(error).__name__) from error
+
+    def _call(self, method: str, path: str, answer: type[T], **arguments: Any) -> T:
+        response = self._request(method, path, **arguments)
         if response.status_code in _SUCCESS:
             try:
                 return msgspec.json.decode(response.content or b"null", type=answer)

@@ -32,6 +32,7 @@ from backend_stub.federation.notices import Notices
 from backend_stub.federation.roots import FederatedRootPool
 from backend_stub.federation.signing import FederatedProvisioningService
 from backend_stub.msp import store as msp_store
+from backend_stub.msp.authorization import AuthorizationDesk, ContractAuthorizer
 from backend_stub.msp.entitlement import Entitlements
 from backend_stub.msp.interface import MobilityServiceProvider
 from backend_stub.msp.service import ContractDesk, Operator, Partners
@@ -90,7 +91,12 @@ class Market:
     generator: ContractGenerator
     trust_list: TrustListSigner
     authority: CertificateAuthority
+    authorization: ContractAuthorizer
     over_the_air: OverTheAir
+    operator_id: str
+    """Country and provider id of its mobility operator."""
+    wmi: str
+    """Of its car maker."""
     copies: CarCopies
     """What is held of other providers' cars."""
     background: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
@@ -199,7 +205,10 @@ async def open_market(
         generator=generator,
         trust_list=trust_list,
         authority=authority,
+        authorization=AuthorizationDesk(msp, authority, now),
         over_the_air=over_the_air,
+        operator_id=f"{place.country}{place.provider_id}",
+        wmi=place.wmi,
         copies=copies,
         background=(notices.run,) if peers else (),
     )

@@ -26,6 +26,8 @@ from v2g.security.signature import (
 )
 from v2g.trace import JsonlSink, NullSink, Tracer
 
+OWN_URL = "own"
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -38,6 +40,9 @@ class Settings:
     trace: Path | None = None
     json: bool = False
     verbose: bool = False
+    public_url: str = ""
+    """Where relying parties reach this market; certificates then point there for their revocation. ``own``:
+    where it listens."""
     access: AccessSettings = field(default_factory=AccessSettings)
 
 
@@ -63,7 +68,14 @@ async def _serve(settings: Settings) -> None:
         database = Database(settings.database)
         stack.callback(database.close)
         tracer = Tracer("backend", sink, clock.now)
-        market = await open_market(hierarchy, database, now=clock.now, entropy=SystemEntropy(), tracer=tracer)
+        market = await open_market(
+            hierarchy,
+            database,
+            now=clock.now,
+            entropy=SystemEntropy(),
+            tracer=tracer,
+            public_url=url_of(listener) if settings.public_url == OWN_URL else settings.public_url,
+        )
         warm_up()
         gate = await open_gate(
             settings.access, database, now=clock.now, monotonic=clock.monotonic, entropy=SystemEntropy()

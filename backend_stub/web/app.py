@@ -5,8 +5,10 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from backend_stub.access import Role
 from backend_stub.access import routes as access_routes
 from backend_stub.access.gate import Gate, Rates
+from backend_stub.access.guard import only_as
 from backend_stub.authority import routes as authority_routes
 from backend_stub.ccp import routes as ccp_routes
 from backend_stub.cps import routes as cps_routes
@@ -14,6 +16,7 @@ from backend_stub.events import routes as event_routes
 from backend_stub.federation import routes as federation_routes
 from backend_stub.federation.calls import CallContext
 from backend_stub.market import Market
+from backend_stub.msp import authorization_routes
 from backend_stub.msp import routes as msp_routes
 from backend_stub.oem import routes as oem_routes
 from backend_stub.opnc import routes as opnc_routes
@@ -67,8 +70,9 @@ def create_app(
     app.include_router(cps_routes.router(market.cps, market.generator))
     app.include_router(pcp_routes.router(market.pcp))
     app.include_router(rcp_routes.router(market.rcp, market.trust_list))
-    app.include_router(oem_routes.router(market.oem))
-    app.include_router(msp_routes.router(market.msp))
+    app.include_router(oem_routes.router(market.oem), dependencies=[only_as(Role.OEM, market.wmi)])
+    app.include_router(msp_routes.router(market.msp), dependencies=[only_as(Role.MSP, market.operator_id)])
+    app.include_router(authorization_routes.router(market.authorization))
     app.include_router(authority_routes.router(market.authority))
     over_the_air = market.over_the_air
     app.include_router(event_routes.router(over_the_air.events, over_the_air.events))
