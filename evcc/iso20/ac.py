@@ -82,7 +82,11 @@ class AcTransfer:
         return await self._context.exchange.ask(request, ac.AC_ChargeLoopRes)
 
     def absorb(self, response: ChargeLoopRes, allowed_w: float) -> None:
-        """Take the charger's target: an order in dynamic control, a further limit in scheduled control."""
+        """Take the charger's target: an order in dynamic control, a further limit in scheduled control.
+
+        As a limit it holds for the direction that its sign says; what a schedule allows back to the grid is
+        not forbidden by a limit on what is drawn.
+        """
         assert isinstance(response, ac.AC_ChargeLoopRes)
         mode = response.cl_res_control_mode
         if self._agreement.control is Control.DYNAMIC:
@@ -93,10 +97,11 @@ class AcTransfer:
         if not isinstance(mode, ac.Scheduled_AC_CLResControlMode):
             raise ProtocolViolationError(_LOOP, f"{type(mode).__name__} in scheduled control")
         power_w, target_w = self._within(allowed_w), _target_w(mode)
-        if target_w is not None:
-            # A target that points the other way leaves nothing to flow this way.
-            power_w = max(power_w, min(target_w, 0.0)) if power_w < 0 else min(power_w, max(target_w, 0.0))
-        self.power_w = self._within(power_w)
+        if target_w is not None and power_w >= 0:
+            power_w = self._within(min(power_w, max(target_w, 0.0)))
+        elif target_w is not None and target_w < 0:
+            power_w = max(power_w, target_w)
+        self.power_w = power_w
 
     async def disconnect(self) -> None:
         """Nothing: the charger has opened its contactors."""

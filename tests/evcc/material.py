@@ -92,9 +92,13 @@ class World:
         )
 
     @cached_property
+    def mo_root(self) -> Identity:
+        return self.identity(profiles.MO_ROOT, None)
+
+    @cached_property
     def mo(self) -> tuple[Identity, Identity]:
         """The mobility operator's sub-CA 1 and 2."""
-        sub_ca1 = self.identity(profiles.MO_SUB_CA1, self.identity(profiles.MO_ROOT, None))
+        sub_ca1 = self.identity(profiles.MO_SUB_CA1, self.mo_root)
         return sub_ca1, self.identity(profiles.MO_SUB_CA2, sub_ca1)
 
     def contract(
