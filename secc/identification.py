@@ -3,15 +3,13 @@
 What the verdicts are called on the wire is each protocol's own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from cryptography import x509
 
-from exi.schema import MessageSet, XsdType
 from pki import chain
 from pki.errors import CertificateError, Rule
-from pki.keys import VerifyingKey
 from pki.names import common_name
 from pki.profiles import Profile
 from secc.context import Context
@@ -19,8 +17,6 @@ from secc.contract import Contract
 from secc.waiting import Progress
 from v2g.errors import SignatureError
 from v2g.identifiers import Emaid
-from v2g.messages.xmldsig import Signature
-from v2g.security import signature
 from v2g.timing import Limit
 
 EXTERNAL = "identification"
@@ -63,24 +59,15 @@ def note_rejected(error: CertificateError, context: Context) -> None:
 
 
 def check_signature(
-    signed: Signature | None,
-    element: tuple[str | None, str, XsdType],
-    key: VerifyingKey,
-    schema: MessageSet,
-    context: Context,
-    suite: signature.Suite | None = None,
+    what: str, references: Sequence[str | None], verify: Callable[[], None], context: Context
 ) -> None:
-    """Verify the signature over one element (Id, name, value); raises SignatureError. Both outcomes are traced.
-
-    Without ``suite`` it is that of ISO 15118-2.
-    """
-    identifier, name, _ = element
+    """Run a verification, which raises SignatureError, and put its outcome into the trace."""
     try:
-        signature.verify(signed, [element], key, schema, suite or signature.ISO2)
+        verify()
     except SignatureError as error:
-        context.tracer.event("signature.failed", what=name, reason=str(error))
+        context.tracer.event("signature.failed", what=what, reason=str(error))
         raise
-    context.tracer.event("signature.verified", what=name, references=[identifier])
+    context.tracer.event("signature.verified", what=what, references=list(references))
 
 
 def external(context: Context, now: float, limit: Limit) -> Progress:

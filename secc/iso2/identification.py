@@ -4,6 +4,7 @@ from functools import partial
 
 from exi.schema import XsdType
 from pki.errors import CertificateError, Rule
+from pki.keys import VerifyingKey
 from pki.profiles import CONTRACT
 from secc import identification
 from secc.contract import Contract
@@ -19,6 +20,7 @@ from v2g.errors import IdentifierError, SignatureError
 from v2g.identifiers import Emaid
 from v2g.messages import iso2
 from v2g.messages.iso2 import EVSEProcessing, ResponseCode
+from v2g.security import signature
 from v2g.timing import ISO2 as TIMING
 
 _CODES = {
@@ -107,12 +109,24 @@ def signature_fault(request: Request[XsdType], name: str, element_id: str | None
     """Check that the contract key signed the request's body; return what is wrong, empty if nothing is."""
     if context.contract is None:
         return "the session has no contract"
-    element = (element_id, name, request.body)
     try:
-        identification.check_signature(request.signature, element, context.contract.key, iso2.SCHEMA, context)
+        check_signature(request, name, element_id, context.contract.key, context)
     except SignatureError as error:
         return str(error)
     return ""
+
+
+def check_signature(
+    request: Request[XsdType], name: str, element_id: str | None, key: VerifyingKey, context: Context
+) -> None:
+    """Verify the signature over the body of a request; raises SignatureError. Both outcomes are traced."""
+    elements = [(element_id, name, request.body)]
+    identification.check_signature(
+        name,
+        [element_id],
+        lambda: signature.verify(request.signature, elements, key, iso2.SCHEMA),
+        context,
+    )
 
 
 def signed_authorization(request: Request[iso2.AuthorizationReq], context: Context) -> Reply | Refusal:

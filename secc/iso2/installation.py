@@ -12,10 +12,10 @@ from types import MappingProxyType
 from pki import chain
 from pki.errors import CertificateError
 from secc.errors import BundleError, BundleFailure
-from secc.identification import check_signature, check_validity
+from secc.identification import check_validity
 from secc.iso2 import bundle
 from secc.iso2.context import Iso2Context as Context
-from secc.iso2.identification import reject
+from secc.iso2.identification import check_signature, reject
 from secc.iso2.states import State
 from secc.sources import Bundles, Wanted
 from secc.table import Errand, Refusal, Reply, Request
@@ -58,8 +58,7 @@ def certificate_installation(
     try:
         car = chain.parse(request.body.oem_provisioning_cert)
         key = chain.public_key(car)
-        element = (request.body.id, "CertificateInstallationReq", request.body)
-        check_signature(request.signature, element, key, iso2.SCHEMA, context)
+        check_signature(request, "CertificateInstallationReq", request.body.id, key, context)
         check_validity(car, charger.clock.now())
     except CertificateError as error:
         return reject(error, context)

@@ -10,7 +10,7 @@ from pki import chain
 from pki.errors import CertificateError
 from secc import identification
 from secc.contract import Contract
-from secc.iso20.certificates import check_signature, profile_of, warning
+from secc.iso20.certificates import profile_of, warning
 from secc.iso20.context import Iso20Context as Context
 from secc.iso20.setup import authorizations
 from secc.iso20.states import State
@@ -20,6 +20,7 @@ from v2g.errors import IdentifierError, SignatureError
 from v2g.messages.iso20 import common_messages as cm
 from v2g.messages.iso20.common_types import Processing, ResponseCode
 from v2g.protocols import UNSENT
+from v2g.security.signature_iso20 import verify_authorization_req
 from v2g.timing import ISO20 as TIMING
 
 EXPIRES_SOON = timedelta(days=21)
@@ -60,8 +61,12 @@ def _by_contract(
     if providers and contract.emaid[:_PROVIDER_ID] not in providers:
         return _again(ResponseCode.WARNING_eMSPUnknown, f"no contract with the provider of {contract.emaid}")
     try:
-        name = type(mode).__name__
-        check_signature(request.signature, mode.id, name, mode, contract.key, context)
+        identification.check_signature(
+            type(mode).__name__,
+            [mode.id],
+            lambda: verify_authorization_req(request.signature, request.body, contract.key),
+            context,
+        )
     except SignatureError as error:
         return Refusal(ResponseCode.FAILED_SignatureError, str(error))
     if mode.gen_challenge != context.challenge:

@@ -18,13 +18,13 @@ from pki import chain
 from pki.errors import CertificateError
 from pki.names import common_name
 from secc.errors import BundleError, BundleFailure
-from secc.iso20.certificates import profile_of, suite_of
+from secc.iso20.certificates import profile_of
 from v2g.errors import IdentifierError, SignatureError
 from v2g.identifiers import Emaid
 from v2g.messages import iso20
 from v2g.messages.iso20 import common_messages as cm
 from v2g.messages.xmldsig import Signature
-from v2g.security import signature
+from v2g.security import signature_iso20
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +83,9 @@ def check_signature(bundle: Bundle, roots: Sequence[x509.Certificate], at: datet
         if roots:
             profile = profile_of(leaf, "cps_leaf")
             chain.validate(leaf, [chain.parse(other) for other in others], roots, at=at, profile=profile)
-        data = bundle.response.signed_installation_data
-        element = (data.id, type(data).__name__, data)
-        key = chain.verifying_key(leaf)
-        signature.verify(bundle.signature, [element], key, iso20.COMMON_MESSAGES, suite_of(key))
+        signature_iso20.verify_certificate_installation_res(
+            bundle.signature, bundle.response, chain.verifying_key(leaf)
+        )
     except CertificateError as error:
         raise _garbled(f"provisioning certificate: {error}") from error
     except SignatureError as error:

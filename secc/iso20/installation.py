@@ -18,7 +18,7 @@ from pki.errors import CertificateError
 from secc import identification
 from secc.errors import BundleError, BundleFailure
 from secc.iso20 import bundle, responses
-from secc.iso20.certificates import check_signature, profile_of, warning
+from secc.iso20.certificates import profile_of, warning
 from secc.iso20.context import Iso20Context as Context
 from secc.iso20.installing import Installation
 from secc.iso20.states import State
@@ -29,6 +29,7 @@ from v2g.messages import iso20
 from v2g.messages.iso20 import common_messages as cm
 from v2g.messages.iso20.common_types import Processing, ResponseCode
 from v2g.protocols import UNSENT
+from v2g.security.signature_iso20 import verify_certificate_installation_req
 from v2g.timing import ISO20 as TIMING
 
 _log = logging.getLogger("secc")
@@ -101,9 +102,13 @@ def _judge(request: Request[cm.CertificateInstallationReq], context: Context) ->
         return Refusal(ResponseCode.FAILED, "no contracts are installed here")
     try:
         leaf = chain.parse(parts.certificate)
-        name = "OEMProvisioningCertificateChain"
         key = chain.verifying_key(leaf)
-        check_signature(request.signature, parts.id, name, parts, key, context)
+        identification.check_signature(
+            "CertificateInstallationReq",
+            [parts.id],
+            lambda: verify_certificate_installation_req(request.signature, request.body, key),
+            context,
+        )
         if charger.trust20.oem:
             others = parts.sub_certificates.certificate if parts.sub_certificates else []
             subs = [chain.parse(other) for other in others]

@@ -1,7 +1,7 @@
 """What was metered, and the car's confirmation of it."""
 
+from secc.identification import check_signature
 from secc.iso20 import values
-from secc.iso20.certificates import check_signature
 from secc.iso20.context import Iso20Context as Context
 from secc.iso20.states import State
 from secc.table import Refusal, Reply, Request
@@ -9,6 +9,7 @@ from v2g.errors import SignatureError
 from v2g.messages.iso20 import common_messages as cm
 from v2g.messages.iso20.common_types import MeterInfo, ResponseCode
 from v2g.protocols import UNSENT
+from v2g.security.signature_iso20 import verify_metering_confirmation_req
 
 
 def read_meter(context: Context) -> MeterInfo:
@@ -43,9 +44,14 @@ def metering_confirmation(request: Request[cm.MeteringConfirmationReq], context:
     if context.contract is None:
         reason = "a car without contract has no key to confirm with"
         return Refusal(ResponseCode.FAILED_MeteringSignatureNotValid, reason)
+    key = context.contract.key
     try:
-        name = type(data).__name__
-        check_signature(request.signature, data.id, name, data, context.contract.key, context)
+        check_signature(
+            type(data).__name__,
+            [data.id],
+            lambda: verify_metering_confirmation_req(request.signature, request.body, key),
+            context,
+        )
     except SignatureError as error:
         return Refusal(ResponseCode.FAILED_MeteringSignatureNotValid, str(error))
     if data.session_id != context.session_id or data.meter_info != context.meter_info:
