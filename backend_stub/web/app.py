@@ -26,6 +26,7 @@ from backend_stub.register import routes as register_routes
 from backend_stub.telematics import routes as telematics_routes
 from backend_stub.web import overview
 from backend_stub.web.answers import install_error_handlers
+from backend_stub.web.conditional import ConditionalGet
 from backend_stub.web.docs import install_docs
 from backend_stub.web.envelope import Envelope
 from v2g.trace import Tracer
@@ -95,6 +96,7 @@ def create_app(
     app.include_router(access_routes.router(gate))
     install_docs(app)
     install_error_handlers(app)
+    app.add_middleware(ConditionalGet)
     app.add_middleware(CallContext)
     app.add_middleware(Envelope, tracer=tracer, monotonic=monotonic, gate=gate, large_bodies=_LARGE_BODIES)
     return app

@@ -58,7 +58,28 @@ def describe(app: FastAPI, interface: Interface | None = None) -> dict[str, Any]
         schemas = whole.get("components", {}).get("schemas", {})
         used = _used(whole["paths"], schemas)
         whole["components"]["schemas"] = {name: schema for name, schema in schemas.items() if name in used}
+    for methods in whole["paths"].values():
+        for method, call in methods.items():
+            _describe_headers(method, call["responses"])
     return whole
+
+
+def _describe_headers(method: str, responses: dict[str, Any]) -> None:
+    """Add what :mod:`backend_stub.web.envelope` and :mod:`backend_stub.web.conditional` do to every answer."""
+    if method == "get" and "application/json" in responses.get("200", {}).get("content", {}):
+        responses["200"].setdefault("headers", {})["ETag"] = _header("Names this state; for `If-None-Match`.")
+        responses["304"] = {"description": "As `If-None-Match` has it already."}
+    for status, response in responses.items():
+        headers = response.setdefault("headers", {})
+        headers["X-Trace-Id"] = {**_header("Finds this request in log and trace."), "required": True}
+        if status == "401":
+            headers["WWW-Authenticate"] = _header("Where a token is what is missing.")
+        if status == "429":
+            headers["Retry-After"] = {**_header("Seconds to wait."), "required": True}
+
+
+def _header(description: str) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": "string"}}
 
 
 def _used(root: Any, schemas: Mapping[str, Any]) -> set[str]:
