@@ -11,7 +11,6 @@ from typing import Any, Self, TypeVar
 import httpx
 import msgspec
 
-from backend_stub.errors import Code
 from v2g.net.oauth import ClientCredentials, CredentialsError, TokenRefusedError, from_environment
 
 T = TypeVar("T")
@@ -45,9 +44,10 @@ class RefusedError(Exception):
         self.trace_id = trace_id
 
     @property
-    def unknown_pcid(self) -> bool:
-        """Say whether the reason is a PCID that nobody registered."""
-        return any(message.startswith(f"[{Code.UNKNOWN_PCID}]") for message in self.messages)
+    def code(self) -> str:
+        """The stable code in brackets before the first message; empty when there is none."""
+        first = self.messages[0] if self.messages else ""
+        return first[1:].partition("]")[0] if first.startswith("[") else ""
 
 
 class _Refusal(msgspec.Struct):

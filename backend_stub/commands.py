@@ -1,9 +1,11 @@
-"""The commands that act on a running market: build a car, onboard a driver, look around."""
+"""The commands of the car maker on a running market, and a look at the market as a whole."""
 
 # ruff: noqa: N815 - fields are spelled as on the wire
 
 import base64
 import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +19,13 @@ from rich.console import Console
 from rich.table import Table
 
 from backend_stub.client import MarketClient, RefusedError, UsageError
-from backend_stub.oem.folder import Battery, FolderError, NewVehicle, VehicleFolder
+from backend_stub.oem.folder import Battery, FolderError, KeyReplacement, NewVehicle, VehicleFolder
 from pki.chain import parse
 from pki.entropy import Entropy, SystemEntropy
 from pki.errors import CertificateError
 from pki.profiles import OEM_PROVISIONING
-from v2g.identifiers import IdentifierError, Pcid
 
-__all__ = ["Battery", "build", "onboard", "show"]
+__all__ = ["Battery", "Series", "build", "print_lines", "rekey", "show"]
 
 _MINIMUM_WIDTH = 110
 
@@ -37,14 +38,9 @@ class _Built(msgspec.Struct):
     subCA1Certificate: str
     v2gRootCertificates: list[str]
     validTo: str
-
-
-class _Contract(msgspec.Struct):
-    emaid: str
-    pcid: str
-    certificateSerial: str
-    validFrom: str
-    validTo: str
+    vin: str = ""
+    region: str = ""
+    code: str = ""
 
 
 class _VehicleLine(msgspec.Struct):
@@ -85,6 +81,15 @@ class _Overview(msgspec.Struct):
     signers: list[_SignerLine]
 
 
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What to build: how many cars, sold where; ``vin`` for a single one."""
+
+    count: int = 1
+    region: str | None = None
+    vin: str | None = None
+
+
 def build(
     url: str,
     ca: Path | None,
@@ -92,67 +97,140 @@ def build(
     battery: Battery,
     *,
     as_json: bool,
+    series: Series | None = None,
     entropy: Entropy | None = None,
 ) -> None:
-    """Make a car's key here, have the OEM certify it, and write the vehicle folder.
+    """Make the keys of cars here, have the OEM certify them, and write the vehicle folders.
 
-    The private key goes into the folder and nowhere else. The folder appears complete or not at all.
+    A private key goes into its folder and nowhere else. A folder appears complete or not at all. One car goes into
+    ``out`` itself, several into numbered folders below it; called again, the numbers go on.
     """
-    key = (entropy or SystemEntropy()).ec_key(OEM_PROVISIONING.key_type.curve)
+    series = series or Series()
+    if series.count < 1 or (series.vin is not None and series.count > 1):
+        raise UsageError("--count: at least 1, and 1 only with --vin")
+    built = []
+    with MarketClient(url, ca) as market:
+        for folder in _folders(out, series.count):
+            facts = _build_one(market, folder, battery, series, entropy or SystemEntropy())
+            built.append(facts)
+            if as_json:
+                print(json.dumps(facts), flush=True)
+            else:
+                print(f"built car {facts['pcid']} in {folder}, valid until {facts['validTo']}", flush=True)
+    if not as_json:
+        print(f"a contract for it: backend-stub msp onboard --url {url} --vehicle {built[-1]['folder']}")
+
+
+def _folders(out: Path, count: int) -> Iterator[Path]:
+    if count == 1:
+        yield out
+        return
+    number = 0
+    for _ in range(count):
+        while (folder := out / f"car-{(number := number + 1):04d}").exists():
+            pass
+        yield folder
+
+
+def _build_one(
+    market: MarketClient, out: Path, battery: Battery, series: Series, entropy: Entropy
+) -> dict[str, Any]:
+    key = entropy.ec_key(OEM_PROVISIONING.key_type.curve)
+    body = {"certificationRequest": _request(key), "region": series.region, "vin": series.vin}
     try:
-        with VehicleFolder(out, battery) as folder, MarketClient(url, ca) as market:
-            built = market.post("/oem/v1/vehicles", {"certificationRequest": _request(key)}, _Built)
+        with VehicleFolder(out, battery) as folder:
+            built = market.post("/oem/v1/vehicles", body, _Built)
             vehicle = _new_vehicle(built, key)
             folder.complete(vehicle)
     except FolderError as error:
         raise UsageError(str(error)) from error
-    facts = {
+    return _facts(built, vehicle, out)
+
+
+def _facts(built: _Built, vehicle: NewVehicle, folder: Path) -> dict[str, Any]:
+    return {
         "pcid": built.pcid,
         "evccid": built.evccid,
-        "folder": str(out),
+        "folder": str(folder),
         "validTo": built.validTo,
         "v2gRoots": [root.subject.rfc4514_string() for root in vehicle.v2g_roots],
+        "vin": built.vin,
+        "region": built.region,
+        "code": built.code,
     }
+
+
+def rekey(url: str, ca: Path | None, folder: Path, *, new_pcid: bool, as_json: bool) -> None:
+    """Make a new key for a car, have the OEM certify it, and put both into the car's folder.
+
+    The new key is on the disk before the OEM sees it: cut off anywhere, the same command finishes.
+    """
+    try:
+        with KeyReplacement(folder) as change, MarketClient(url, ca) as market:
+            body = {"certificationRequest": _request(change.key), "newPcid": new_pcid}
+            built = market.post(f"/oem/v1/vehicles/{change.pcid}/key", body, _Built)
+            vehicle = _new_vehicle(built, change.key)
+            change.complete(vehicle)
+    except FolderError as error:
+        raise UsageError(str(error)) from error
+    facts = _facts(built, vehicle, folder) | {"previousPcid": change.pcid}
     if as_json:
         print(json.dumps(facts))
-        return
-    print(f"built car {built.pcid} in {out}, provisioning certificate valid until {built.validTo}")
-    print(f"a contract for it: backend-stub msp onboard --url {url} --pcid {built.pcid}")
-
-
-def onboard(url: str, ca: Path | None, pcid: str, *, as_json: bool) -> None:
-    """Have the MSP make a contract for a car."""
-    try:
-        name = str(Pcid.parse(pcid))
-    except IdentifierError as error:
-        raise UsageError(f"--pcid: {error}") from error
-    with MarketClient(url, ca) as market:
-        contract = market.post("/msp/v1/contracts", {"pcid": name}, _Contract)
-    if as_json:
-        print(json.dumps(msgspec.to_builtins(contract)))
     else:
-        print(
-            f"contract {contract.emaid} for car {contract.pcid}, valid until {contract.validTo}, is in the pool"
-        )
+        print(f"car {change.pcid} has a new key; its PCID is {built.pcid}, its earlier contracts are deleted")
 
 
-def show(url: str, ca: Path | None, limit: int, *, as_json: bool) -> None:
-    """Print what the roles have."""
-    with MarketClient(url, ca) as market:
-        overview = market.get("/market/v1/overview", _Overview, limit=limit)
+def show(urls: Mapping[str, str], ca: Path | None, limit: int, *, as_json: bool) -> None:
+    """Print what the roles of each provider have; ``urls`` is their addresses by name."""
+    overviews = {}
+    for name, url in urls.items():
+        with MarketClient(url, ca) as market:
+            overviews[name] = market.get("/market/v1/overview", _Overview, limit=limit)
     if as_json:
-        print(json.dumps(msgspec.to_builtins(overview)))
+        told = {name: msgspec.to_builtins(overview) for name, overview in overviews.items()}
+        print(json.dumps(told if len(told) > 1 or "" not in told else told[""]))
         return
     console = Console()
     # A pipe has no width to fit into, and a cut identifier is of no use.
     console.width = max(console.width, _MINIMUM_WIDTH)
-    console.print(_table("Vehicles", overview.vehicles, overview.vehicleCount))
-    console.print(_table("Contracts", overview.contracts, overview.contractCount))
-    console.print(_table("Roots", overview.roots, len(overview.roots)))
-    console.print(_table("Signers", overview.signers, len(overview.signers)))
+    for name, overview in overviews.items():
+        if name:
+            console.rule(f"provider {name} at {urls[name]}")
+        console.print(_table("Vehicles", overview.vehicles, overview.vehicleCount))
+        console.print(_table("Contracts", overview.contracts, overview.contractCount))
+        console.print(_table("Roots", overview.roots, len(overview.roots)))
+        console.print(_table("Signers", overview.signers, len(overview.signers)))
+
+
+def print_lines(title: str, lines: list[Any], *, as_json: bool, total: int | None = None) -> None:
+    """Print msgspec structs as a table, or as a JSON list."""
+    if as_json:
+        print(json.dumps([msgspec.to_builtins(line) for line in lines]))
+        return
+    console = Console()
+    console.width = max(console.width, _MINIMUM_WIDTH)
+    console.print(_table(title, lines, len(lines) if total is None else total))
 
 
 _HEADINGS = {
+    "vin": "VIN",
+    "region": "region",
+    "previousPcid": "before",
+    "uploaded": "in pool",
+    "validFrom": "valid from",
+    "state": "state",
+    "endReason": "reason",
+    "defaultContract": "default",
+    "certValidFrom": "valid from",
+    "certValidTo": "valid until",
+    "cpsRootCertificateDN": "V2G root",
+    "commonName": "name",
+    "fingerprint": "SHA-256",
+    "number": "number",
+    "keeper": "keeper",
+    "document": "document",
+    "cpsDistinguishedName": "signer",
+    "cpsRootDistinguishedName": "V2G root",
     "pcid": "PCID",
     "evccid": "EVCCID",
     "emaid": "eMAID",
@@ -171,8 +249,10 @@ def _table(title: str, lines: list[Any], total: int) -> Table:
     count = f"{total}" if len(lines) == total else f"{len(lines)} newest of {total}"
     table = Table(title=f"{title} ({count})", title_justify="left")
     rows = [msgspec.to_builtins(line) for line in lines]
+    if not rows:
+        table.add_column("none")
     for name in rows[0] if rows else ():
-        table.add_column(_HEADINGS[name], no_wrap=True)
+        table.add_column(_HEADINGS.get(name, name), no_wrap=True)
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
     return table
@@ -215,4 +295,6 @@ def _new_vehicle(built: _Built, key: ec.EllipticCurvePrivateKey) -> NewVehicle:
         certificate=certificate,
         sub_cas=(sub_ca2, sub_ca1),
         v2g_roots=tuple(roots),
+        vin=built.vin,
+        code=built.code,
     )

@@ -110,7 +110,7 @@ class _File(_Section):
     maker: list[_MakerSection] = []
     msp: list[_MspSection] = []
     register: _RegisterSection | None = None
-    policy: _PolicySection = _PolicySection()
+    policy: _PolicySection = msgspec.field(default_factory=_PolicySection)
     # Read by the modules whose they are.
     access: Any = None
     authority: Any = None

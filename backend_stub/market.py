@@ -29,7 +29,7 @@ from backend_stub.federation.cars import CarCopies, FederatedProvisioningPool, K
 from backend_stub.federation.contracts import FederatedContractPool
 from backend_stub.federation.desks import FederatedEntitlementDesk, RegisterElsewhere
 from backend_stub.federation.notices import Notices
-from backend_stub.federation.roots import FederatedRootPool
+from backend_stub.federation.roots import FederatedRootPool, PublishedRoots
 from backend_stub.federation.signing import FederatedProvisioningService
 from backend_stub.msp import store as msp_store
 from backend_stub.msp.authorization import AuthorizationDesk, ContractAuthorizer
@@ -132,7 +132,7 @@ async def open_market(
     rcp: RootCertificatePool = own_roots
     if peers:
         rcp = FederatedRootPool(own_roots, peers, database, now)
-    own_cars = CertificatePool(database, rcp, now)
+    own_cars = CertificatePool(database, rcp, now, authority)
     copies = CarCopies(peers, rcp, place.maker_pins, database, now, wait_s)
     notices = Notices(peers, database, now)
     pcp: ProvisioningPool = own_cars
@@ -140,12 +140,12 @@ async def open_market(
     if peers:
         pcp = FederatedProvisioningPool(own_cars, copies, notices)
         cars = KnownCars(pcp, own_cars, copies)
-    bundles = BundlePool(database, cars, rcp, now, tracer)
+    bundles = BundlePool(database, cars, rcp, now, tracer, authority)
     own_cars.attach(bundles)
     copies.attach(bundles)
     signer = Signer(hierarchy.chain("cps_leaf"), hierarchy.root_of("cps_leaf").certificate)
     identity = SigningIdentity(signer, hierarchy["cps_leaf"].signing_key())
-    cps: ProvisioningService = ProvisioningSigner([identity], rcp, cars, bundles, now, tracer)
+    cps: ProvisioningService = ProvisioningSigner([identity], rcp, cars, bundles, now, tracer, authority)
     if peers:
         cps = FederatedProvisioningService(cps, bundles, cars, rcp, peers, wait_s)
     ccp: ContractPool = FreshlySigned(bundles, cps)
@@ -200,7 +200,7 @@ async def open_market(
         cps=cps,
         pcp=pcp,
         ccp=ccp,
-        rcp=rcp,
+        rcp=PublishedRoots(own_roots, rcp) if peers else own_roots,
         register=register,
         generator=generator,
         trust_list=trust_list,

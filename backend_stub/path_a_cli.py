@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from backend_stub.role_cli import address
+
 Client = Callable[[Callable[[], None]], int]
 """Runs what acts on a running market, and returns the exit code."""
 
@@ -133,6 +135,6 @@ def _run(client: Client, function: str, *names: str) -> Callable[[argparse.Names
 
         values = {name: getattr(options, name) for name in names}
         command = getattr(path_a_commands, function)
-        return client(lambda: command(options.url, options.ca, as_json=options.json, **values))
+        return client(lambda: command(address(options), options.ca, as_json=options.json, **values))
 
     return run

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import exi
 from backend_stub import logs
+from backend_stub.access.settings import from_description, open_gate
 from backend_stub.database import Database
 from backend_stub.description import Description, DescriptionError, Provider
 from backend_stub.description_file import load
@@ -124,7 +125,18 @@ async def _open(
         public_url=provider.url,
         place=place,
     )
-    app = create_app(market, tracer=tracer, monotonic=clock.monotonic)
+    access = from_description(description.raw, description.path.absolute().parent)
+    access.check_host(listener.getsockname()[0])
+    gate = await open_gate(
+        access, database, now=clock.now, monotonic=clock.monotonic, entropy=SystemEntropy()
+    )
+    app = create_app(
+        market,
+        tracer=tracer,
+        monotonic=clock.monotonic,
+        gate=gate,
+        strict_opnc=access.strict_opnc,
+    )
     up = asyncio.Event()
     server = _Server(server_config(app), up.set, market.over_the_air.events.close)
     return _Stand(provider, market, server, listener, up)

@@ -133,6 +133,31 @@ class FederatedRootPool:
         return kept > 0
 
 
+class PublishedRoots:
+    """The root pool as its door serves it.
+
+    To a peer it tells the own roots and asks nobody: two providers that start at the same time would else
+    wait for each other.
+    """
+
+    def __init__(self, own: RootCertificatePool, federated: RootCertificatePool) -> None:
+        self._own = own
+        self._federated = federated
+
+    async def add(self, root_type: RootType, certificate: x509.Certificate) -> Root:
+        """See :class:`~backend_stub.rcp.interface.RootCertificatePool`."""
+        return await self._own.add(root_type, certificate)
+
+    async def remove(self, root_id: uuid.UUID) -> None:
+        """See :class:`~backend_stub.rcp.interface.RootCertificatePool`."""
+        await self._own.remove(root_id)
+
+    async def roots(self, root_type: RootType | None = None) -> Sequence[Root]:
+        """See :class:`~backend_stub.rcp.interface.RootCertificatePool`."""
+        pool = self._own if calls.only_from_here() else self._federated
+        return await pool.roots(root_type)
+
+
 def pins_of(pins: Pins) -> Mapping[RootType, frozenset[str]]:
     """Return the pinned fingerprints by branch."""
     return MappingProxyType({RootType.V2G: pins.v2g, RootType.OEM: pins.oem, RootType.MO: pins.mo})

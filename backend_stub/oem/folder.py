@@ -8,12 +8,14 @@
     oem/chain.pem           the OEM's sub-CA 2 and sub-CA 1
     roots/v2g/*.pem         the V2G roots of the region it is sold in
     contracts/              empty; the car keeps its contracts here
+    code.txt                the maker's one-time code: who has it may have a contract made for the car
 """
 
 import math
 import os
 import secrets
 import shutil
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +25,14 @@ from typing import Self
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from pki.entropy import SystemEntropy
 from pki.errors import StoreError
-from pki.store import write_atomically, write_certificates, write_key
+from pki.profiles import OEM_PROVISIONING
+from pki.store import SECRET_MODE, read_key, write_atomically, write_certificates, write_key
 
 _READABLE = 0o644
+SETTINGS_NAME = "vehicle.toml"
+CODE_NAME = "code.txt"
 
 
 class FolderError(Exception):
@@ -67,6 +73,8 @@ class NewVehicle:
     certificate: x509.Certificate
     sub_cas: Sequence[x509.Certificate]
     v2g_roots: Sequence[x509.Certificate]
+    vin: str = ""
+    code: str = ""
 
     def __repr__(self) -> str:
         """Return who the car is: never its key."""
@@ -108,12 +116,14 @@ class VehicleFolder:
             for name in ("oem", "roots/v2g"):
                 (self._draft / name).mkdir(parents=True)
             (self._draft / "contracts").mkdir(mode=0o700)
-            write_atomically(self._draft / "vehicle.toml", self._settings(vehicle), mode=_READABLE)
+            write_atomically(self._draft / SETTINGS_NAME, self._settings(vehicle), mode=_READABLE)
             write_certificates(self._draft / "oem" / "provisioning.pem", [vehicle.certificate])
             write_certificates(self._draft / "oem" / "chain.pem", vehicle.sub_cas)
             write_key(self._draft / "oem" / "provisioning.key", vehicle.key)
             for number, root in enumerate(vehicle.v2g_roots, start=1):
                 write_certificates(self._draft / "roots" / "v2g" / f"root{number}.pem", [root])
+            if vehicle.code:
+                write_atomically(self._draft / CODE_NAME, f"{vehicle.code}\n".encode(), mode=SECRET_MODE)
             self._draft.rename(self._target)
             _sync(self._target.parent)
         except StoreError as error:
@@ -127,12 +137,96 @@ class VehicleFolder:
 # Made by the OEM; read by evcc.
 pcid = "{vehicle.pcid}"
 evccid = "{vehicle.evccid}"
+vin = "{vehicle.vin}"
 
 [battery]
 capacity_wh = {self._battery.capacity_wh!r}
 energy_wh = {self._battery.energy_wh!r}
 max_power_w = {self._battery.max_power_w!r}
 """.encode()
+
+
+def read_pcid(directory: Path) -> str:
+    """Return the PCID of the car in a vehicle folder; raises FolderError."""
+    file = directory / SETTINGS_NAME
+    try:
+        pcid = tomllib.loads(file.read_text(encoding="utf-8"))["pcid"]
+    except OSError as error:
+        raise FolderError(file, f"cannot be read: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError) as error:
+        raise FolderError(file, f"names no PCID: {error}") from error
+    return str(pcid)
+
+
+def read_code(directory: Path) -> str | None:
+    """Return the one-time code in a vehicle folder, None where there is none; raises FolderError."""
+    file = directory / CODE_NAME
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise FolderError(file, f"cannot be read: {error}") from error
+
+
+class KeyReplacement:
+    """A car gets a new key: made and on the disk on entry, in the place of the old one by :meth:`complete`.
+
+    Left without completion, the new key stays beside the old one, and the next attempt goes on with it: the car
+    maker may have certified it already. Raises FolderError.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._folder = directory
+        self._new = directory / "oem.new"
+        self._old = directory / "oem.old"
+        self._present = directory / "oem"
+
+    def __enter__(self) -> Self:
+        self.pcid = read_pcid(self._folder)
+        file = self._new / "provisioning.key"
+        try:
+            if not self._present.exists() and self._old.exists():
+                self._old.rename(self._present)  # cut off between the two renames of complete()
+            self._new.mkdir(exist_ok=True)
+            if file.exists():
+                self.key = read_key(file)
+            else:
+                self.key = SystemEntropy().ec_key(OEM_PROVISIONING.key_type.curve)
+                write_key(file, self.key)
+        except StoreError as error:
+            raise FolderError(self._folder, str(error)) from error
+        except OSError as error:
+            raise FolderError(self._folder, f"cannot be written: {error.strerror}") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        pass
+
+    def complete(self, vehicle: NewVehicle) -> None:
+        """Write what the maker sent, and let the new identity take the place of the old one."""
+        settings = self._folder / SETTINGS_NAME
+        try:
+            write_certificates(self._new / "provisioning.pem", [vehicle.certificate])
+            write_certificates(self._new / "chain.pem", vehicle.sub_cas)
+            shutil.rmtree(self._old, ignore_errors=True)
+            self._present.rename(self._old)
+            self._new.rename(self._present)
+            _sync(self._folder)
+            if vehicle.pcid != self.pcid:
+                text = settings.read_text(encoding="utf-8").replace(
+                    f'pcid = "{self.pcid}"', f'pcid = "{vehicle.pcid}"'
+                )
+                write_atomically(settings, text.encode(), mode=_READABLE)
+            if vehicle.code:
+                write_atomically(self._folder / CODE_NAME, f"{vehicle.code}\n".encode(), mode=SECRET_MODE)
+            shutil.rmtree(self._old, ignore_errors=True)
+        except StoreError as error:
+            raise FolderError(self._folder, f"cannot be written: {error}") from error
+        except OSError as error:
+            raise FolderError(self._folder, f"cannot be written: {error.strerror}") from error
 
 
 def _sync(directory: Path) -> None:
