@@ -11,6 +11,7 @@ from secc.sources import BundleSource
 from secc.station import Station
 from secc.status.inquiry import Inquiry
 from v2g.net.clock import Clock
+from v2g.security.dialects import DIALECTS, Dialect
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class Charger:
     trust20: Trust = field(default_factory=Trust)
     paused: PausedSessions = field(default_factory=PausedSessions)
     stopping: bool = False
+
+    @property
+    def dialect(self) -> Dialect:
+        """The reading of the standard's open points that signatures of -20 are checked by."""
+        return DIALECTS[self.config.security.dialect]
 
     @property
     def installs(self) -> bool:

@@ -19,6 +19,7 @@ from v2g import protocols
 from v2g.endpoint import Endpoint
 from v2g.errors import IdentifierError
 from v2g.identifiers import Evseid
+from v2g.security.dialects import DIALECTS, STANDARD
 
 _PROTOCOLS = tuple(
     edition.key
@@ -187,6 +188,12 @@ class Wishes(Section, frozen=True, kw_only=True):
     service_renegotiation_after: Annotated[int, Meta(ge=0)] = 0
 
 
+class Security(Section, frozen=True, kw_only=True):
+    """``[security]``: the reading of the standard's open points, one of :data:`v2g.security.dialects.DIALECTS`."""
+
+    dialect: str = STANDARD.name
+
+
 class Output(Section, frozen=True, kw_only=True):
     """``[output]``: what the charger writes besides its log."""
 
@@ -210,6 +217,7 @@ class Config(Section, frozen=True, kw_only=True):
     schedule: Schedule = Schedule()
     pause: Pause = Pause()
     wishes: Wishes = Wishes()
+    security: Security = Security()
     output: Output = Output()
 
 
@@ -261,6 +269,9 @@ def convert(data: Mapping[str, Any], source: str) -> Config:
     if strays or not config.network.protocols:
         which = f"{strays[0]!r} is none" if strays else "none is chosen"
         raise ConfigError(source, "network.protocols", f"{which} of {', '.join(_PROTOCOLS)}")
+    if config.security.dialect not in DIALECTS:
+        reason = f"{config.security.dialect!r} is none of {', '.join(DIALECTS)}"
+        raise ConfigError(source, "security.dialect", reason)
     if config.backend.iso20_namespace not in ISO20_NAMESPACES:
         known = ", ".join(ISO20_NAMESPACES)
         raise ConfigError(source, "backend.iso20_namespace", f"unknown; known are {known}")

@@ -64,7 +64,9 @@ def _by_contract(
         identification.check_signature(
             type(mode).__name__,
             [mode.id],
-            lambda: verify_authorization_req(request.signature, request.body, contract.key),
+            lambda: verify_authorization_req(
+                request.signature, request.body, contract.key, context.charger.dialect
+            ),
             context,
         )
     except SignatureError as error:

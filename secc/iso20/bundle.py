@@ -25,6 +25,7 @@ from v2g.messages import iso20
 from v2g.messages.iso20 import common_messages as cm
 from v2g.messages.xmldsig import Signature
 from v2g.security import signature_iso20
+from v2g.security.dialects import STANDARD, Dialect
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,9 @@ def check_form(data: cm.SignedInstallationData) -> None:
         raise _garbled(f"the DH public key is no point of the curve: {error}") from error
 
 
-def check_signature(bundle: Bundle, roots: Sequence[x509.Certificate], at: datetime) -> None:
+def check_signature(
+    bundle: Bundle, roots: Sequence[x509.Certificate], at: datetime, dialect: Dialect = STANDARD
+) -> None:
     """Verify the provisioning service's signature and, when roots are given, its chain; raises BundleError."""
     provisioner = bundle.response.cps_certificate_chain
     try:
@@ -84,7 +87,7 @@ def check_signature(bundle: Bundle, roots: Sequence[x509.Certificate], at: datet
             profile = profile_of(leaf, "cps_leaf")
             chain.validate(leaf, [chain.parse(other) for other in others], roots, at=at, profile=profile)
         signature_iso20.verify_certificate_installation_res(
-            bundle.signature, bundle.response, chain.verifying_key(leaf)
+            bundle.signature, bundle.response, chain.verifying_key(leaf), dialect
         )
     except CertificateError as error:
         raise _garbled(f"provisioning certificate: {error}") from error

@@ -106,7 +106,9 @@ def _judge(request: Request[cm.CertificateInstallationReq], context: Context) ->
         identification.check_signature(
             "CertificateInstallationReq",
             [parts.id],
-            lambda: verify_certificate_installation_req(request.signature, request.body, key),
+            lambda: verify_certificate_installation_req(
+                request.signature, request.body, key, charger.dialect
+            ),
             context,
         )
         if charger.trust20.oem:
@@ -186,7 +188,7 @@ def _checked(data: bytes, context: Context) -> bundle.Bundle:
     if charger.config.backend.verify_bundle:
         what = type(signed).__name__
         try:
-            bundle.check_signature(received, charger.trust20.v2g, charger.clock.now())
+            bundle.check_signature(received, charger.trust20.v2g, charger.clock.now(), charger.dialect)
         except BundleError as error:
             context.tracer.event("signature.failed", what=what, reason=error.detail)
             raise

@@ -49,7 +49,9 @@ def metering_confirmation(request: Request[cm.MeteringConfirmationReq], context:
         check_signature(
             type(data).__name__,
             [data.id],
-            lambda: verify_metering_confirmation_req(request.signature, request.body, key),
+            lambda: verify_metering_confirmation_req(
+                request.signature, request.body, key, context.charger.dialect
+            ),
             context,
         )
     except SignatureError as error:

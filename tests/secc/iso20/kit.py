@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import copy
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -151,6 +152,7 @@ class Desk:
         schema = edition.schemas[edition.payload_type(message)]
         data = exi.encode(message, schema)
         received = exi.decode(data, schema)
+        assert isinstance(received, XsdType)
         result = self.session.handle(received, data, self.charger.clock.monotonic())
         if isinstance(result, Errand):
             result = self.session.resume(None if still_away else outcome or market20().bundles())
@@ -262,12 +264,12 @@ def dc_parameters(*, both_ways: bool = False, **changes: float) -> dc.DC_ChargeP
             "ev_minimum_discharge_current": 0,
         }
     kind = dc.BPT_DC_CPDReqEnergyTransferMode if both_ways else dc.DC_CPDReqEnergyTransferMode
-    values = {name: rational(value) for name, value in (numbers | changes).items()}
+    values: dict[str, Any] = {name: rational(value) for name, value in (numbers | changes).items()}
     return dc.DC_ChargeParameterDiscoveryReq(header=UNSENT, dc_cpd_req_energy_transfer_mode=kind(**values))
 
 
 def schedule(*, dynamic: bool = False) -> cm.ScheduleExchangeReq:
-    energy = {
+    energy: dict[str, Any] = {
         f"ev_{name}_energy_request": rational(wh)
         for name, wh in {"target": 20_000, "maximum": 30_000, "minimum": 5_000}.items()
     }
@@ -425,7 +427,7 @@ def confirmation(session_id: bytes, meter: ct.MeterInfo) -> cm.MeteringConfirmat
         signed_metering_data=cm.SignedMeteringData(
             id="id1",
             session_id=session_id,
-            meter_info=meter,
+            meter_info=copy.deepcopy(meter),
             scheduled_smdt_control_mode=cm.Scheduled_SMDTControlMode(selected_schedule_tuple_id=1),
         ),
     )
@@ -484,9 +486,9 @@ def steps(
         desk.wait(5)
         return desk.ask(cable_check())
 
-    def charge_up(desk: Desk) -> object:
+    def charge_up(desk: Desk) -> None:
         desk.ask(pre_charge())
-        return desk.wait(2)
+        desk.wait(2)
 
     return [
         *before,

@@ -101,7 +101,7 @@ def test_a_response_gets_no_answer() -> None:
 
 @pytest.mark.parametrize("root", [common_types.EVSEStatus, b"a digest"], ids=str)
 def test_a_document_with_another_root_is_no_message(root: Any) -> None:
-    value = (
+    value: Any = (
         root
         if isinstance(root, bytes)
         else root(notification_max_delay=0, evse_notification=common_types.EvseNotification.Pause)
