@@ -67,6 +67,8 @@ def check_issuer(issuer: Identity, now: datetime) -> None:
 def chain_refusal(error: CertificateError, whose: str) -> MarketError:
     """Return the refusal for a chain that broke a rule; ``whose`` says which chain, in words."""
     code = Code.CHAIN_EXPIRED if error.rule in _OUTSIDE_VALIDITY else Code.CHAIN
+    if error.rule is Rule.REVOKED:
+        code = Code.REVOKED
     return MarketError(code, f"{whose}: {error}")
 
 

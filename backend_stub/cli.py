@@ -9,8 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from backend_stub import path_a_cli
-from backend_stub.authority import cli as authority_cli
+from backend_stub import authority_cli, path_a_cli
 from v2g.net.process import ends_when_the_reader_leaves
 
 EXIT_OK = 0

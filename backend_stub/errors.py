@@ -84,7 +84,7 @@ _MEANING = {
     Code.TOO_MANY: "more requests than this client may make; `Retry-After` says when to come back",
     Code.CHAIN: "a certificate or its chain breaks a rule or ends at no trusted root",
     Code.CHAIN_EXPIRED: "a certificate of the chain is outside its validity",
-    Code.REVOKED: "the certificate was replaced by a newer one",
+    Code.REVOKED: "the certificate was revoked, or replaced by a newer one",
     Code.NO_CONTRACT: "no contract that this car could install",
     Code.UNKNOWN_PCID: "no provisioning certificate is registered for this PCID",
     Code.UNKNOWN: "no such resource",

@@ -424,17 +424,20 @@ class _Answers:
 
 
 class _Known:
-    """A checker over what was read from the index at one moment. What it has not read about passes."""
+    """A checker over what was read from the index at one moment. What it has not read about passes.
+
+    The CA is found by the name and key that a certificate gives: whether it has signed, others have checked.
+    """
 
     def __init__(self, authorities: Authorities, found: Mapping[tuple[int, int], Revoked]) -> None:
         self._authorities = authorities
         self._found = found
 
-    def check(self, certificate: x509.Certificate, issuer: x509.Certificate, at: datetime) -> None:
+    def check(self, certificate: x509.Certificate, _issuer: x509.Certificate, at: datetime) -> None:
         """See :class:`pki.revocation.RevocationChecker`."""
-        authority = self._authorities.by_certificate(issuer)
-        if authority is None:
+        if not self._found:
             return
-        entry = self._found.get((authority.id, certificate.serial_number))
-        if entry is not None and entry.at <= at:
+        authority = self._authorities.named_by(certificate)
+        entry = authority and self._found.get((authority.id, certificate.serial_number))
+        if entry and entry.at <= at:
             raise revoked(certificate, entry)

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
+from cryptography import x509
 
 import exi
+from backend_stub.authority.interface import RevocationSource
 from backend_stub.ccp import store
 from backend_stub.ccp.interface import (
     Collection,
@@ -17,13 +19,14 @@ from backend_stub.ccp.interface import (
     SignedBundle,
     Unsigned,
 )
-from backend_stub.certificates import chain_refusal, der, subject_key_id
+from backend_stub.certificates import chain_refusal, der, stored, subject_key_id
 from backend_stub.database import Database
 from backend_stub.errors import Code, MarketError
 from backend_stub.events import Event, EventType, record
 from backend_stub.pcp.interface import Provisioning, ProvisioningPool
 from backend_stub.rcp.interface import RootCertificatePool, RootType
 from backend_stub.reading import InstallationRequest, read_bundle, read_message, read_request
+from backend_stub.revocations import check_each, checker_of
 from pki.chain import validate
 from pki.errors import CertificateError
 from pki.names import fingerprint_sha256, matches_issuer_serial
@@ -59,7 +62,9 @@ class BundlePool:
         roots: RootCertificatePool,
         now: Callable[[], datetime],
         tracer: Tracer,
+        revocations: RevocationSource | None = None,
     ) -> None:
+        self._revocations = revocations
         self._database = database
         self._provisioning = provisioning
         self._roots = roots
@@ -82,7 +87,7 @@ class BundlePool:
             tracer.event("certificate.rejected", rule=error.rule, subject=error.subject, detail=error.detail)
             raise chain_refusal(error, "provisioning certificate") from error
         bundle = await self._choose(car, wanted.body.list_of_root_certificate_ids.root_certificate_id)
-        return _installation(bundle, wanted.session_id)
+        return await self._delivered(bundle, wanted.session_id)
 
     async def collect(self, wanted: Collection) -> Installation:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""
@@ -101,17 +106,29 @@ class BundlePool:
         if wanted.v2g_root_fingerprint is not None:
             roots = [wanted.v2g_root_fingerprint]
         bundle = self._signed_under(ready, roots, car, f"contract {wanted.emaid}")
-        return _installation(bundle, wanted.session_id)
+        return await self._delivered(bundle, wanted.session_id)
 
     async def put(self, bundle: SignedBundle) -> Contract:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""
         now = self._now()
         signed = read_bundle(bundle.document)
         roots = [root.certificate for root in await self._roots.roots(RootType.V2G)]
+        revocation = await checker_of(self._revocations, [signed.cps_leaf, *signed.cps_sub_cas])
         try:
-            path = validate(signed.cps_leaf, signed.cps_sub_cas, roots, at=now, profile=CPS_LEAF)
+            path = validate(
+                signed.cps_leaf,
+                signed.cps_sub_cas,
+                roots,
+                at=now,
+                profile=CPS_LEAF,
+                revocation=revocation,
+            )
         except CertificateError as error:
             raise chain_refusal(error, "CPS certificate") from error
+        try:
+            await check_each(self._revocations, [signed.contract_certificate], now)
+        except CertificateError as error:
+            raise chain_refusal(error, "contract certificate") from error
         try:
             signed.verify_signature()
         except SignatureError as error:
@@ -229,12 +246,37 @@ class BundlePool:
         if car is None:
             raise MarketError(Code.NO_CONTRACT, f"PCID {wanted.pcid} is not registered")
         roots = [root.certificate for root in await self._roots.roots(RootType.OEM)]
-        validate(wanted.leaf, car.chain.sub_cas, roots, at=self._now(), profile=OEM_PROVISIONING)
+        validate(
+            wanted.leaf,
+            car.chain.sub_cas,
+            roots,
+            at=self._now(),
+            profile=OEM_PROVISIONING,
+            revocation=await checker_of(self._revocations, [wanted.leaf, *car.chain.sub_cas]),
+        )
         if der(wanted.leaf) != der(car.chain.vehicle):
             raise MarketError(
                 Code.REVOKED, f"not the certificate registered for PCID {wanted.pcid}: it has been replaced"
             )
         return car
+
+    async def _delivered(self, bundle: store.ReadyBundle, session_id: bytes) -> Installation:
+        """Return a bundle as an answer in a session; the signature does not cover the SessionID.
+
+        Raises MarketError(NO_CONTRACT) when one of its certificates was revoked after it came here.
+        """
+        message = read_message(bundle.document)
+        if self._revocations is not None:
+            try:
+                await check_each(self._revocations, _certificates_in(message), self._now())
+            except CertificateError as error:
+                raise MarketError(Code.NO_CONTRACT, f"contract {bundle.emaid}: {error}") from error
+        message.header.session_id = session_id
+        return Installation(
+            response=exi.encode(message, iso2.SCHEMA),
+            emaid=bundle.emaid,
+            v2g_root_fingerprint=bundle.v2g_root_fingerprint,
+        )
 
     async def _choose(self, car: Provisioning, held_roots: Sequence[X509IssuerSerial]) -> store.ReadyBundle:
         """Return the bundle of the default contract under the first V2G root of the car's list that serves."""
@@ -275,15 +317,18 @@ class BundlePool:
         )
 
 
-def _installation(bundle: store.ReadyBundle, session_id: bytes) -> Installation:
-    """Return a bundle as an answer in a session; the signature does not cover the SessionID."""
-    message = read_message(bundle.document)
-    message.header.session_id = session_id
-    return Installation(
-        response=exi.encode(message, iso2.SCHEMA),
-        emaid=bundle.emaid,
-        v2g_root_fingerprint=bundle.v2g_root_fingerprint,
-    )
+def _certificates_in(message: iso2.V2G_Message) -> Sequence[x509.Certificate]:
+    """Return every certificate of a bundle: those of the contract, and those of the CPS."""
+    body = message.body.body_element
+    assert isinstance(body, iso2.CertificateInstallationRes)
+    return [
+        stored(certificate)
+        for chain in (body.contract_signature_cert_chain, body.sa_provisioning_certificate_chain)
+        for certificate in (
+            chain.certificate,
+            *(chain.sub_certificates.certificate if chain.sub_certificates else ()),
+        )
+    ]
 
 
 def _deleted(emaid: str, pcid: str, now: datetime, reason: str) -> Event:

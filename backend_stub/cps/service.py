@@ -8,12 +8,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import exi
+from backend_stub.authority.interface import RevocationSource
 from backend_stub.ccp.interface import ContractPool, SignedBundle
 from backend_stub.certificates import chain_refusal, der, present, subject_key_id
 from backend_stub.cps.interface import ContractData, SignedContract, Signer, SignOrder
 from backend_stub.errors import Code, MarketError
 from backend_stub.pcp.interface import ProvisioningPool
 from backend_stub.rcp.interface import RootCertificatePool, RootType
+from backend_stub.revocations import checker_of
 from pki.chain import validate
 from pki.errors import CertificateError
 from pki.names import common_name, fingerprint_sha256
@@ -52,7 +54,9 @@ class ProvisioningSigner:
         contracts: ContractPool,
         now: Callable[[], datetime],
         tracer: Tracer,
+        revocations: RevocationSource | None = None,
     ) -> None:
+        self._revocations = revocations
         self._identities = identities
         self._roots = roots
         self._provisioning = provisioning
@@ -86,8 +90,16 @@ class ProvisioningSigner:
         """Return the eMAID of a contract whose chain and sealed key have the right form."""
         roots = [root.certificate for root in await self._roots.roots(RootType.MO)]
         sub_cas = present(data.sub_ca2, data.sub_ca1)
+        revocation = await checker_of(self._revocations, [data.certificate, *sub_cas])
         try:
-            validate(data.certificate, sub_cas, roots, at=self._now(), profile=CONTRACT)
+            validate(
+                data.certificate,
+                sub_cas,
+                roots,
+                at=self._now(),
+                profile=CONTRACT,
+                revocation=revocation,
+            )
             emaid = Emaid.normalise(common_name(data.certificate))
         except CertificateError as error:
             raise chain_refusal(error, "contract certificate") from error

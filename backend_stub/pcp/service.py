@@ -5,6 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from backend_stub.authority.interface import RevocationSource
 from backend_stub.certificates import chain_refusal, der, key_fingerprint, subject_key_id
 from backend_stub.database import Database
 from backend_stub.errors import Code, MarketError
@@ -12,6 +13,7 @@ from backend_stub.events import Event, EventType, record
 from backend_stub.pcp import store
 from backend_stub.pcp.interface import Provisioning, ProvisioningChain, ProvisioningFollower
 from backend_stub.rcp.interface import RootCertificatePool, RootType
+from backend_stub.revocations import checker_of
 from pki.chain import public_key, validate
 from pki.errors import CertificateError
 from pki.names import common_name
@@ -24,7 +26,14 @@ _WMI_LENGTH = 3
 class CertificatePool:
     """Validates what enters and tells the contract pools when a car's key changes."""
 
-    def __init__(self, database: Database, roots: RootCertificatePool, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        roots: RootCertificatePool,
+        now: Callable[[], datetime],
+        revocations: RevocationSource | None = None,
+    ) -> None:
+        self._revocations = revocations
         self._database = database
         self._roots = roots
         self._now = now
@@ -38,8 +47,16 @@ class CertificatePool:
         """See :class:`~backend_stub.pcp.interface.ProvisioningPool`."""
         now = self._now()
         roots = [root.certificate for root in await self._roots.roots(RootType.OEM)]
+        revocation = await checker_of(self._revocations, [chain.vehicle, *chain.sub_cas])
         try:
-            path = validate(chain.vehicle, chain.sub_cas, roots, at=now, profile=OEM_PROVISIONING)
+            path = validate(
+                chain.vehicle,
+                chain.sub_cas,
+                roots,
+                at=now,
+                profile=OEM_PROVISIONING,
+                revocation=revocation,
+            )
             pcid = str(Pcid.parse(common_name(chain.vehicle)))
         except CertificateError as error:
             raise chain_refusal(error, "provisioning certificate") from error

@@ -1,4 +1,4 @@
-"""The options of ``backend-stub authority``. What the commands do stands in :mod:`.commands`, loaded when needed."""
+"""The options of ``backend-stub authority``. What the commands do stands in :mod:`backend_stub.authority_commands`, loaded when needed."""
 
 import argparse
 from collections.abc import Callable
@@ -84,7 +84,7 @@ def add(
 
 
 def _revoke(options: argparse.Namespace) -> None:
-    from backend_stub.authority import commands  # noqa: PLC0415 - see above
+    from backend_stub import authority_commands as commands  # noqa: PLC0415 - see above
 
     commands.revoke(
         options.url,
@@ -104,13 +104,13 @@ def _revoke(options: argparse.Namespace) -> None:
 
 
 def _show(options: argparse.Namespace) -> None:
-    from backend_stub.authority import commands  # noqa: PLC0415 - see above
+    from backend_stub import authority_commands as commands  # noqa: PLC0415 - see above
 
     commands.show(options.url, options.ca, options.name, as_json=options.json)
 
 
 def _enroll(options: argparse.Namespace) -> None:
-    from backend_stub.authority import commands  # noqa: PLC0415 - see above
+    from backend_stub import authority_commands as commands  # noqa: PLC0415 - see above
 
     commands.enroll(
         options.url,
