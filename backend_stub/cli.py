@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from backend_stub import authority_cli, path_a_cli
+from backend_stub import authority_cli, path_a_cli, role_cli
 from v2g.net.process import ends_when_the_reader_leaves
 
 EXIT_OK = 0
@@ -20,6 +20,9 @@ EXIT_UNKNOWN_PCID = 4
 EXIT_REFUSED = 5
 EXIT_DATABASE = 6
 EXIT_ADDRESS = 7
+EXIT_ENTITLEMENT = 8
+EXIT_NO_CONTRACT = 9
+EXIT_PEER = 10
 EXIT_INTERRUPTED = 130
 
 _CREDENTIALS = "PNCLAB_CREDENTIALS"
@@ -34,6 +37,9 @@ exit codes:
   5  the market refused, or answered something that is not a market's answer
   6  the database is locked, not writable, not a database, of a newer version, or does not answer
   7  the address to listen at is taken or not ours
+  8  the proof that the driver may have a contract for this car is missing, wrong or used up
+  9  there is no such contract
+  10  another provider that is needed cannot be reached
   130  interrupted before the work was done
 """
 
@@ -61,16 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_serve(commands.add_parser("serve", help="run the market as an HTTP server"))
     _add_client(commands.add_parser("client", help="say who may use a market"))
-    oem = commands.add_parser("oem", help="act as the car maker").add_subparsers(
-        required=True, metavar="ACTION"
-    )
-    _add_build(oem.add_parser("build", help="build a car: PCID, key, provisioning certificate, V2G roots"))
-    msp = commands.add_parser("msp", help="act as the mobility service provider")
-    _add_onboard(
-        msp.add_subparsers(required=True, metavar="ACTION").add_parser(
-            "onboard", help="make a contract for a car"
-        )
-    )
+    role_cli.RoleCommands(commands, _as_client, _add_client_options).add()
     path_a_cli.add_events(
         commands.add_parser("events", help="what happens in the market, and who is told"),
         _as_client,
@@ -88,24 +85,41 @@ def _parser() -> argparse.ArgumentParser:
         _add_client_options,
     )
     _add_database(commands.add_parser("database", help="look at a market's tables, bring them up to date"))
-    market = commands.add_parser("market", help="look at the market")
-    _add_show(
-        market.add_subparsers(required=True, metavar="ACTION").add_parser(
-            "show", help="list vehicles, contracts, roots and signers"
-        )
+    market = commands.add_parser("market", help="make a market, look at it").add_subparsers(
+        required=True, metavar="ACTION"
     )
+    role_cli.add_market(market, _as_client, _add_client_options)
     return parser
 
 
+_SERVE_EXAMPLES = """\
+examples:
+  backend-stub serve --pki pki --database market.db
+  backend-stub serve --market lab/market.toml                  # all providers in one process
+  backend-stub serve --market lab/market.toml --provider a     # one provider a process
+"""
+
+
 def _add_serve(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    parser.epilog = _SERVE_EXAMPLES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
         "--pki",
         type=Path,
-        required=True,
         metavar="DIR",
-        help="certificate folder made by `pnclab pki init --out DIR`",
+        help="a market of one provider: certificate folder made by `pnclab pki init --out DIR`",
     )
-    _add_database_option(parser)
+    source.add_argument(
+        "--market",
+        type=Path,
+        metavar="FILE",
+        help="a market as its description says: `market init` makes one",
+    )
+    parser.add_argument(
+        "--provider", action="append", default=[], help="with --market: only this one; repeatable"
+    )
+    _add_database_option(parser, required=False)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
     parser.add_argument(
         "--port", type=_port, default=8080, help="port to listen at, 0 for any (default: %(default)s)"
@@ -192,10 +206,10 @@ def _add_client(parser: argparse.ArgumentParser) -> None:
             action.add_argument("client_id", help="which")
 
 
-def _add_database_option(parser: argparse.ArgumentParser) -> None:
+def _add_database_option(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     parser.add_argument(
         "--database",
-        required=True,
+        required=required,
         metavar="FILE|URL",
         help="SQLite file, made if it is not there, or postgresql://USER@HOST/NAME "
         "(a password belongs into ~/.pgpass, not here)",
@@ -227,40 +241,12 @@ def _add_database(parser: argparse.ArgumentParser) -> None:
         action.set_defaults(run=_database, action=name)
 
 
-def _add_build(parser: argparse.ArgumentParser) -> None:
-    _add_client_options(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="vehicle folder to make")
-    parser.add_argument(
-        "--capacity-wh", type=float, default=60_000.0, help="usable battery capacity (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--energy-wh", type=float, default=30_000.0, help="what is in it (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--max-power-w", type=float, default=11_000.0, help="charging power limit (default: %(default)s)"
-    )
-    parser.set_defaults(run=_build)
-
-
-def _add_onboard(parser: argparse.ArgumentParser) -> None:
-    _add_client_options(parser)
-    parser.add_argument("--pcid", required=True, help="the car that the contract is for")
-    parser.set_defaults(run=_onboard)
-
-
-def _add_show(parser: argparse.ArgumentParser) -> None:
-    _add_client_options(parser)
-    parser.add_argument(
-        "--limit",
-        type=int,
-        default=50,
-        help="vehicles and contracts to list, newest first (default: %(default)s)",
-    )
-    parser.set_defaults(run=_show)
-
-
 def _add_client_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--url", default=_DEFAULT_URL, help="where the market serves (default: %(default)s)")
+    parser.add_argument("--url", help=f"where the market serves (default: {_DEFAULT_URL})")
+    parser.add_argument(
+        "--market", type=Path, metavar="FILE", help="instead: the market's description, and …"
+    )
+    parser.add_argument("--provider", metavar="NAME", help="… which of its providers is meant")
     parser.add_argument("--ca", type=Path, metavar="FILE", help="roots to trust for an https URL (PEM)")
     parser.add_argument(
         "--credentials",
@@ -282,8 +268,32 @@ def _port(text: str) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    return _serve_market(options) if options.market is not None else _serve_one(options)
+
+
+def _serve_market(options: argparse.Namespace) -> int:
+    from backend_stub.serve_market import MarketSettings, run  # noqa: PLC0415 - see above
+
+    if options.database is not None or options.clients is not None:
+        return _fail(EXIT_CONFIG, "--database and --clients stand in the description of a market")
+    settings = MarketSettings(
+        market=options.market,
+        providers=tuple(options.provider),
+        trace=options.trace,
+        json=options.json,
+        verbose=options.verbose,
+    )
+    return _as_server(lambda: run(settings))
+
+
+def _serve_one(options: argparse.Namespace) -> int:
     from backend_stub.access.settings import from_options  # noqa: PLC0415 - see above
     from backend_stub.serve import Settings, run  # noqa: PLC0415 - see above
+
+    if options.database is None:
+        return _fail(EXIT_CONFIG, "--pki needs --database FILE")
+    if options.provider:
+        return _fail(EXIT_CONFIG, "--provider needs --market FILE")
 
     def serve() -> None:
         run(
@@ -328,6 +338,7 @@ def _serve_telematics(options: argparse.Namespace) -> int:
 def _as_server(serve: Callable[[], None]) -> int:
     from backend_stub.access.clients import AccessError  # noqa: PLC0415 - see above
     from backend_stub.client import UsageError  # noqa: PLC0415 - see above
+    from backend_stub.description import DescriptionError  # noqa: PLC0415 - see above
     from backend_stub.errors import (  # noqa: PLC0415 - see above
         AddressError,
         DatabaseError,
@@ -341,7 +352,7 @@ def _as_server(serve: Callable[[], None]) -> int:
         return _fail(EXIT_DATABASE, error)
     except AddressError as error:
         return _fail(EXIT_ADDRESS, error)
-    except (PkiFolderError, UsageError, AccessError) as error:
+    except (DescriptionError, PkiFolderError, UsageError, AccessError) as error:
         return _fail(EXIT_CONFIG, error)
     except OSError as error:
         return _fail(EXIT_CONFIG, f"{error.filename}: {error.strerror}" if error.filename else error)
@@ -384,25 +395,6 @@ def _database(options: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _build(options: argparse.Namespace) -> int:
-    from backend_stub.commands import Battery, build  # noqa: PLC0415 - see above
-
-    battery: Battery = Battery(options.capacity_wh, options.energy_wh, options.max_power_w)
-    return _as_client(lambda: build(options.url, options.ca, options.out, battery, as_json=options.json))
-
-
-def _onboard(options: argparse.Namespace) -> int:
-    from backend_stub.commands import onboard  # noqa: PLC0415 - see above
-
-    return _as_client(lambda: onboard(options.url, options.ca, options.pcid, as_json=options.json))
-
-
-def _show(options: argparse.Namespace) -> int:
-    from backend_stub.commands import show  # noqa: PLC0415 - see above
-
-    return _as_client(lambda: show(options.url, options.ca, options.limit, as_json=options.json))
-
-
 def _as_client(command: Callable[[], None]) -> int:
     from backend_stub.client import RefusedError, UnreachableError, UsageError  # noqa: PLC0415 - see above
 
@@ -413,8 +405,17 @@ def _as_client(command: Callable[[], None]) -> int:
     except UnreachableError as error:
         return _fail(EXIT_UNREACHABLE, error)
     except RefusedError as error:
-        return _fail(EXIT_UNKNOWN_PCID if error.unknown_pcid else EXIT_REFUSED, error)
+        return _fail(_exit_code(error.code), error)
     return EXIT_OK
+
+
+def _exit_code(code: str) -> int:
+    return {
+        "UNKNOWN_PCID": EXIT_UNKNOWN_PCID,
+        "ENTITLEMENT": EXIT_ENTITLEMENT,
+        "NO_CONTRACT": EXIT_NO_CONTRACT,
+        "PEER": EXIT_PEER,
+    }.get(code, EXIT_REFUSED)
 
 
 def _fail(code: int, reason: object) -> int:
