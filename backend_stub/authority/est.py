@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.hazmat.primitives.serialization.pkcs7 import serialize_certificates
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import BeforeValidator, WithJsonSchema
 
 from backend_stub.access.guard import allow
 from backend_stub.access.interface import Party, Scope
@@ -56,14 +57,7 @@ _READING = Annotated[Party, allow(Scope.PKI_READ)]
 
 
 def router(authority: CertificateAuthority) -> APIRouter:
-    """Return the routes of both interfaces."""
-    routes = APIRouter()
-    routes.include_router(_est(authority))
-    routes.include_router(_opnc(authority))
-    return routes
-
-
-def _est(authority: CertificateAuthority) -> APIRouter:
+    """Return the calls that OPCP has."""
     routes = APIRouter(prefix="/.well-known/est", tags=["PKI: certificate authority (OPCP)"])
 
     async def enroll(
@@ -100,8 +94,21 @@ def _est(authority: CertificateAuthority) -> APIRouter:
     return routes
 
 
-def _opnc(authority: CertificateAuthority) -> APIRouter:
-    routes = APIRouter(prefix="/opnc/v1/pki", tags=["PKI: certificate authority (OPNC)"])
+def _branch(value: Any) -> Any:
+    return "mo" if value == "emsp" else value
+
+
+_Domain = Annotated[
+    Branch,
+    BeforeValidator(_branch),
+    WithJsonSchema({"type": "string", "enum": ["emsp", *Branch]}),
+    Query(description="The branch; OPNC writes `emsp` where OPCP has `mo`."),
+]
+
+
+def opnc_router(authority: CertificateAuthority) -> APIRouter:
+    """Return the calls that OPNC has, below its prefix."""
+    routes = APIRouter()
 
     @routes.post(
         "/est/simpleenroll",
@@ -113,7 +120,7 @@ def _opnc(authority: CertificateAuthority) -> APIRouter:
     async def enroll(
         party: _ENROLLING,
         request: Request,
-        caDomain: Annotated[Branch, Query()],  # noqa: N803 - as on the wire
+        caDomain: _Domain,  # noqa: N803 - as on the wire
         iso15118Version: Annotated[Version, Query()] = Version.ISO2,  # noqa: N803 - as on the wire
     ) -> Response:
         """Have a leaf certified, as under ``/.well-known/est``."""
@@ -127,7 +134,7 @@ def _opnc(authority: CertificateAuthority) -> APIRouter:
     )
     async def ca_certificates(
         _party: _READING,
-        caDomain: Annotated[Branch, Query()],  # noqa: N803 - as on the wire
+        caDomain: _Domain,  # noqa: N803 - as on the wire
         iso15118Version: Annotated[Version, Query()] = Version.ISO2,  # noqa: N803 - as on the wire
     ) -> Response:
         """Return the CAs above the leaves of a branch, the root included."""

@@ -164,10 +164,9 @@ class IndexAnswer(Body):
 
 
 def router(authority: CertificateAuthority) -> APIRouter:
-    """Return the routes of this role."""
+    """Return the routes of this role but those of OPNC."""
     routes = APIRouter()
     routes.include_router(est.router(authority))
-    routes.include_router(_opnc(authority))
     routes.include_router(_revocation(authority))
     routes.include_router(_status(authority))
     return routes
@@ -176,9 +175,13 @@ def router(authority: CertificateAuthority) -> APIRouter:
 _REVOKING = Annotated[Party, allow(Scope.PKI_REVOKE)]
 
 
-def _opnc(authority: CertificateAuthority) -> APIRouter:
-    routes = APIRouter(prefix="/opnc/v1/pki", tags=["PKI: certificate authority (OPNC)"])
+def opnc_router(authority: CertificateAuthority) -> APIRouter:
+    """Return the routes as OPNC has them, below its prefix."""
+    routes = APIRouter(prefix="/pki", tags=["OPNC PKI: certificate authority"])
+    routes.include_router(est.opnc_router(authority))
 
+    # OPNC's base has /pki already, and its path has it once more: clients go either way.
+    @routes.post("/pki/revokeCertificate", include_in_schema=False)
     @routes.post(
         "/revokeCertificate",
         summary="Revoke a certificate",

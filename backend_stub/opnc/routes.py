@@ -2,7 +2,8 @@
 
 from fastapi import APIRouter, Depends
 
-from backend_stub.ccp.ending import Revoker
+from backend_stub.authority import routes as authority_routes
+from backend_stub.authority.interface import CertificateAuthority
 from backend_stub.ccp.interface import ContractPool
 from backend_stub.cps.generation import ContractGenerator
 from backend_stub.cps.interface import ProvisioningService
@@ -22,19 +23,20 @@ def router(
     roots: RootCertificatePool,
     signing: ProvisioningService,
     generator: ContractGenerator | None,
-    revoker: Revoker | None,
+    authority: CertificateAuthority,
     endpoints: WebhookEndpoints,
     strict: bool,
 ) -> APIRouter:
-    """Return all routes of OPNC but those of its PKI, which the certificate authority has itself.
+    """Return all routes of OPNC.
 
     ``strict`` holds callers to the letter of the schemas: certificates of more than 800 characters are refused,
     and answers have no member that the schemas do not know.
     """
     routes = APIRouter(prefix=PREFIX, dependencies=[Depends(party_check(signing))])
-    routes.include_router(ccp.router(contracts, roots, revoker))
+    routes.include_router(ccp.router(contracts, roots, authority))
     routes.include_router(cps.router(signing, generator, strict=strict))
     routes.include_router(pcp.router(provisioning, strict=strict))
     routes.include_router(rcp.router(roots, strict=strict))
+    routes.include_router(authority_routes.opnc_router(authority))
     routes.include_router(event.router(endpoints))
     return routes

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from backend_stub.access import OPEN, Scope
+from backend_stub.access import Party, Scope, allow
 from backend_stub.errors import Code, MarketError
 from backend_stub.events.signing import HEADER
 from backend_stub.telematics.interface import (
@@ -239,9 +239,11 @@ def router(telematics: Telematics, cars: CarDoor) -> APIRouter:
         return _listed(pcid, await telematics.contracts(pcid))
 
     @routes.get("/vehicles", summary="List cars with contracts", responses=refusals())
-    async def vehicles(request: Request, limit: Annotated[int, Query(ge=1, le=_MAX_CARS)] = 50) -> CarList:
+    async def vehicles(
+        _party: Annotated[Party, allow(Scope.OEM)],
+        limit: Annotated[int, Query(ge=1, le=_MAX_CARS)] = 50,
+    ) -> CarList:
         """Return the cars that something happened to last. For the maker's staff."""
-        getattr(request.state, "party", OPEN).check_scope(Scope.OEM)
         found = await telematics.cars(limit)
         return CarList(
             vehicles=[
@@ -250,10 +252,8 @@ def router(telematics: Telematics, cars: CarDoor) -> APIRouter:
         )
 
     @routes.get("/contracts/{pcid}", summary="List a car's contracts", responses=refusals())
-    async def contracts(request: Request, pcid: _PcidPath) -> CarContracts:
+    async def contracts(pcid: _PcidPath, party: Annotated[Party, allow(Scope.OEM)]) -> CarContracts:
         """Return what a car has or is to have, oldest first. For the maker's staff; bundles are not shown."""
-        party = getattr(request.state, "party", OPEN)
-        party.check_scope(Scope.OEM)
         party.check_vehicle(pcid)
         return _listed(pcid, await telematics.contracts(pcid))
 

@@ -77,7 +77,10 @@ def create_app(
     app.include_router(authority_routes.router(market.authority))
     over_the_air = market.over_the_air
     app.include_router(event_routes.router(over_the_air.events, over_the_air.events))
-    app.include_router(telematics_routes.router(over_the_air.telematics.office, over_the_air.telematics.cars))
+    app.include_router(
+        telematics_routes.router(over_the_air.telematics.office, over_the_air.telematics.cars),
+        dependencies=[only_as(Role.OEM, market.wmi)],
+    )
     app.include_router(register_routes.router(market.register))
     app.include_router(federation_routes.router(market.copies))
     app.include_router(
@@ -87,7 +90,7 @@ def create_app(
             roots=market.rcp,
             signing=market.cps,
             generator=market.generator,
-            revoker=market.authority,
+            authority=market.authority,
             endpoints=over_the_air.events,
             strict=strict_opnc,
         )

@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 from fastapi import FastAPI
 
 import exi
+from backend_stub.access.settings import AccessSettings, open_gate
 from backend_stub.ccp.interface import Installation
 from backend_stub.certificates import der
 from backend_stub.database import Database
@@ -213,8 +214,12 @@ async def open_world(
     clock: SetClock | None = None,
     entropy: Entropy | None = None,
     target: str | Path | None = None,
+    access: AccessSettings | None = None,
 ) -> AsyncIterator[World]:
-    """Open a market on ``target``, else ``directory``/market.db, with an HTTP client that needs no socket."""
+    """Open a market on ``target``, else ``directory``/market.db, with an HTTP client that needs no socket.
+
+    ``access`` closes it.
+    """
     clock = clock or SetClock()
     sink = ListSink()
     tracer = Tracer("backend", sink, clock.now)
@@ -223,7 +228,17 @@ async def open_world(
         market = await open_market(
             hierarchy, database, now=clock.now, entropy=entropy or SystemEntropy(), tracer=tracer
         )
-        app = create_app(market, tracer=tracer, monotonic=clock.monotonic)
+        settings, random = access or AccessSettings(), SystemEntropy()
+        gate = await open_gate(
+            settings, database, now=clock.now, monotonic=clock.monotonic, entropy=random
+        )
+        app = create_app(
+            market,
+            tracer=tracer,
+            monotonic=clock.monotonic,
+            gate=gate,
+            strict_opnc=settings.strict_opnc,
+        )
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
             yield World(hierarchy, database, clock, sink, tracer, market, app, client)

@@ -50,7 +50,7 @@ async def test_largest_body_is_read(world: World) -> None:
 async def test_unexpected_failure_is_one_answer_and_one_log_entry(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def fail(_: str) -> None:
+    async def fail(*_: object) -> None:
         raise ZeroDivisionError("what the caller must not see")
 
     monkeypatch.setattr(world.market.msp, "onboard", fail)
