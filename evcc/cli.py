@@ -18,6 +18,8 @@ examples:
       no discovery, a quick charge
   evcc run --vehicle car --connect 127.0.0.1:61341 --no-tls --payment external
       plain TCP, the driver identifies himself at the charger
+  evcc run --vehicle car --protocols iso20-dc,iso2 --control dynamic --bidirectional
+      ISO 15118-20 DC if the charger has it, else -2; the charger sets the power, in both directions
   evcc contracts list --vehicle car
 """
 
@@ -86,6 +88,27 @@ def _add_run(commands: Any, epilog: str) -> None:
         "--payment", dest="payment", metavar="contract|external", help="how to pay (default: contract)"
     )
     run.add_argument(
+        "--protocols",
+        dest="protocols",
+        metavar="LIST",
+        type=_listed,
+        help="what to speak, the preferred one first: iso20-dc,iso20-ac,iso2"
+        " (default: in this order, all that the vehicle folder has the certificates for)",
+    )
+    run.add_argument(
+        "--control",
+        dest="charging.control",
+        metavar="scheduled|dynamic",
+        help="-20: who decides about the power, the car within a schedule or the charger (default: scheduled)",
+    )
+    run.add_argument(
+        "--bidirectional",
+        dest="charging.bidirectional",
+        action="store_const",
+        const=True,
+        help="-20: prefer a service that can take energy back",
+    )
+    run.add_argument(
         "--rounds",
         dest="charging.rounds",
         metavar="N",
@@ -104,7 +127,7 @@ def _add_run(commands: Any, epilog: str) -> None:
         dest="charging.interval_s",
         metavar="S",
         type=float,
-        help="seconds between two rounds (default: 1)",
+        help="seconds between two rounds of -2 AC (default: 1); elsewhere see loop_interval_s",
     )
     run.add_argument(
         "--sessions",
@@ -140,6 +163,12 @@ def _add_contracts(commands: Any) -> None:
             action.add_argument("--ca", metavar="FILE", type=Path, help="roots to trust for https (PEM)")
         if takes_emaid:
             action.add_argument("emaid", metavar="EMAID", help="with or without separators")
+        action.add_argument(
+            "--generation",
+            metavar="iso2|iso20",
+            choices=("iso2", "iso20"),
+            help="only the contracts of ISO 15118-2, or of -20 (default: both)",
+        )
         action.add_argument("--vehicle", metavar="DIR", type=Path, required=True, help="the vehicle folder")
         action.add_argument("--json", action="store_true", help="print JSON")
 
@@ -166,6 +195,10 @@ def _add_ota(commands: Any) -> None:
     ota.add_argument("--config", metavar="FILE", type=Path, help="TOML file; see docs/evcc.md for its keys")
     ota.add_argument("--trace", metavar="FILE", type=Path, help="append the trace to FILE (JSON lines)")
     ota.add_argument("--json", action="store_true", help="print nothing but one JSON object for each look")
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(","))
 
 
 def _positive(text: str) -> int:
@@ -197,7 +230,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
     given = vars(arguments)
     overrides = {
-        key: value for key, value in given.items() if value is not None and (key == "payment" or "." in key)
+        key: value
+        for key, value in given.items()
+        if value is not None and (key in {"payment", "protocols"} or "." in key)
     }
     options = Options(
         vehicle=arguments.vehicle,

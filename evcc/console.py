@@ -5,7 +5,8 @@ from typing import Any
 
 from v2g.trace import Record
 
-_NAME_WIDTH = 25
+_NAME_WIDTH = 30
+_ROUNDS = {"ChargingStatus", "CurrentDemand", "AC_ChargeLoop", "DC_ChargeLoop"}
 
 
 class ConsoleSink:
@@ -26,6 +27,10 @@ class ConsoleSink:
             "certificate.rejected": _tell_rejected,
             "contract.installed": _tell_installed,
             "contract.used": lambda event: f"using contract {event['emaid']}",
+            "contract.dropped": lambda event: f"contract {event['emaid']} dropped: {event['detail']}",
+            "response.warning": lambda event: f"{event['name']} warns: {event['code']}",
+            "schedule.chosen": _tell_schedule,
+            "service.selected": lambda event: f"{event['service']} with {event['control']} control",
             "charging": _tell_round,
             "timer.expired": lambda event: f"timer {event['name']} expired after {event['limit_s']:g} s",
         }
@@ -47,7 +52,7 @@ class ConsoleSink:
 
     def _tell_response(self, event: Record) -> str | None:
         name = str(event["name"]).removesuffix("Res")
-        if name == "ChargingStatus":
+        if name in _ROUNDS:
             return None  # the round that follows says more
         size = f"{self._request_bytes} → {event['bytes']} bytes"
         elapsed = event.get("elapsed_s")
@@ -77,9 +82,16 @@ def _tell_installed(event: Record) -> str:
     return f"contract {event['emaid']} installed, valid until {event['valid_until']}"
 
 
+def _tell_schedule(event: Record) -> str:
+    cost = f", {event['cost']:.2f} {event['unit']} for what is wanted" if "cost" in event else ""
+    return f"schedule {event['id']} of {event['of']} chosen{cost}"
+
+
 def _tell_round(event: Record) -> str:
     figures: dict[str, Any] = dict(event)
+    given_wh = figures.get("discharged_wh", 0.0)
+    given = f"  {given_wh:9.1f} Wh given" if given_wh else ""
     return (
         f"charging, round {figures['round']:>3}:  {figures['power_w'] / 1000:6.2f} kW"
-        f"  {figures['energy_wh']:9.1f} Wh taken  {figures['soc_percent']:5.1f} % full"
+        f"  {figures['energy_wh']:9.1f} Wh taken{given}  {figures['soc_percent']:5.1f} % full"
     )

@@ -31,7 +31,7 @@ EXIT_CODES: dict[ExitCode, str] = {
     ExitCode.NO_CONNECTION: "no TCP connection to the charger",
     ExitCode.TLS: "TLS failed, or the charger's certificate was refused",
     ExitCode.TIMEOUT: "a timer expired",
-    ExitCode.REFUSED: "the charger answered with a FAILED code",
+    ExitCode.REFUSED: "the charger answered with a FAILED code, or with a WARNING that leaves no way on",
     ExitCode.PROTOCOL: "the charger sent what the protocol does not allow",
     ExitCode.CONNECTION_LOST: "the charger closed the connection during the session",
     ExitCode.INSTALLATION: "the delivered contract was refused",

@@ -178,9 +178,14 @@ def sentence(report: Report) -> str:
     if report.emaid:
         verb = "installed and used" if report.contract_installed else "used"
         contract = f" with contract {report.emaid} ({verb})"
+    if len(report.contracts_installed) > 1:
+        contract += f", {len(report.contracts_installed)} contracts installed"
     stopped = f", stopped by {report.stopped_by}" if report.stopped_by else ""
+    given = f", gave {report.discharged_wh:.1f} Wh back" if report.discharged_wh else ""
+    service = f" by {report.service}, {report.control} control" if report.service else ""
     return (
-        f"charged {report.energy_wh:.1f} Wh to {report.soc_percent:.1f} %{contract}: {report.messages} messages"
+        f"charged {report.energy_wh:.1f} Wh to {report.soc_percent:.1f} %{given}{service}{contract}:"
+        f" {report.messages} messages"
         f" in {report.durations.session_s or 0:.3f} s{stopped}"
     )
 

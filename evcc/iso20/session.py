@@ -185,6 +185,7 @@ class Session:
         await self.context.exchange.ask(request, cm.ServiceSelectionRes)
         report = self.context.report
         report.service, report.control = agreement.service.name, agreement.control
+        self.context.tracer.event("service.selected", service=report.service, control=report.control)
 
     async def session_stop(self, stopped_by: Stop) -> None:
         """Say goodbye, or that the car comes back."""
