@@ -95,7 +95,7 @@ async def _serve(settings: Settings) -> None:
         app = create_app(desk, tracer, clock)
         words = f"telematics backend ready at {url} (market {market.url}, {settings.mode})"
         server = Server(server_config(app), Ready(url, words, settings.json, tracer).announce, bell.close)
-        async with _hearing(settings, desk, market, settings.public_url or own_url(url)):
+        async with _hearing(settings, desk, market, settings.public_url or own_url(url), tracer):
             await server.serve(sockets=[listener])
         tracer.event("process.ended", exit_code=0, peak_rss_bytes=peak_rss_bytes())
 
@@ -111,13 +111,13 @@ def create_app(desk: TelematicsDesk, tracer: Tracer, clock: Clock) -> FastAPI:
 
 @asynccontextmanager
 async def _hearing(
-    settings: Settings, desk: TelematicsDesk, market: OpcpMarket, url: str
+    settings: Settings, desk: TelematicsDesk, market: OpcpMarket, url: str, tracer: Tracer
 ) -> AsyncIterator[None]:
     """Hear of events in the chosen way while the body runs."""
     async with asyncio.TaskGroup() as group:
         match settings.mode:
             case Mode.WEBHOOK:
-                hearing = _subscribe(desk, market, url + routes.WEBHOOK_PATH)
+                hearing = _subscribe(desk, market, url + routes.WEBHOOK_PATH, tracer)
             case Mode.POLL:
                 hearing = following.poll(desk.office, market, settings.poll_s)
             case Mode.STREAM:
@@ -129,7 +129,7 @@ async def _hearing(
             task.cancel()
 
 
-async def _subscribe(desk: TelematicsDesk, market: OpcpMarket, url: str) -> None:
+async def _subscribe(desk: TelematicsDesk, market: OpcpMarket, url: str, tracer: Tracer) -> None:
     """Have the events about cars sent to ``url``, as soon as the market can be reached."""
     wanted = Subscription(url, await desk.office.webhook_secret(), desk.name)
     pause_s = _FIRST_PAUSE_S
@@ -140,6 +140,7 @@ async def _subscribe(desk: TelematicsDesk, market: OpcpMarket, url: str) -> None
             _log.warning("not subscribed yet: %s; trying again in %g s", error, pause_s)
         else:
             _log.info("subscribed at %s for %s", market.url, url)
+            tracer.event("telematics.subscribed", market=market.url, url=url)
             return
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)

@@ -174,7 +174,7 @@ class MailOffice:
 
         def work(connection: sa.Connection) -> None:
             store.settle(connection, pcid, item_id, result, reason[:_MAX_REASON], now)
-            store.forget(connection, pcid, replaced)
+            store.forget(connection, pcid, replaced, item_id)
 
         try:
             await self._database.write(work)

@@ -253,14 +253,15 @@ def settle(
     connection.execute(_contracts.update().where(*mine).values(**values))
 
 
-def forget(connection: sa.Connection, pcid: str, emaids: Sequence[str]) -> None:
-    """Remove contracts that the car has thrown out of its own accord, but none that is on its way to it."""
-    settled = str(State.INSTALLED)
-    connection.execute(
-        _contracts.delete().where(
-            _contracts.c.pcid == pcid, _contracts.c.emaid.in_(emaids), _contracts.c.state == settled
-        )
+def forget(connection: sa.Connection, pcid: str, emaids: Sequence[str], but_item: str) -> None:
+    """Remove contracts that the car has thrown out of its own accord for ``but_item``; none on its way to it."""
+    gone = (
+        _contracts.c.pcid == pcid,
+        _contracts.c.emaid.in_(emaids),
+        _contracts.c.state == str(State.INSTALLED),
+        _contracts.c.item_id != but_item,
     )
+    connection.execute(_contracts.delete().where(*gone))
 
 
 def contracts(connection: sa.Connection, pcid: str) -> Sequence[CarContract]:
