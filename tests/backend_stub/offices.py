@@ -92,6 +92,7 @@ async def open_office(
         )
         app = FastAPI()
         app.include_router(routes.router(authority))
+        app.include_router(routes.opnc_router(authority), prefix="/opnc/v1")
         install_error_handlers(app)
         door = Door()
         app.add_middleware(
