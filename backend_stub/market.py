@@ -161,7 +161,7 @@ async def open_market(
     oem = BackOffice(database, maker, pcp, rcp, now, entropy, issued=authority)
     keeper = place.register_keeper
     register = RegisterElsewhere(keeper) if keeper else Register(database, now, entropy)
-    makers = FederatedEntitlementDesk(oem, peers, wait_s) if peers else oem
+    makers = FederatedEntitlementDesk(oem, place.makers) if peers else oem
     entitlements = Entitlements(place.proof_required, makers, register)
     msp = ContractDesk(
         database,

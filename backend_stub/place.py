@@ -30,5 +30,7 @@ class Place:
     """How long to wait for peers when the caller set no deadline."""
     maker_pins: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """WMI → fingerprints of the OEM roots that a chain of this maker's cars may end at."""
+    makers: Mapping[str, Peer] = field(default_factory=dict)
+    """WMI → peer at which this car maker is; the own one is not among them."""
     register_keeper: Peer | None = None
     """Who keeps the vehicle register; None: this provider."""

@@ -51,6 +51,11 @@ def place_of(
         peers=peers,
         peer_timeout_s=description.policy.peer_timeout_s,
         maker_pins=description.maker_pins(),
+        makers={
+            other.maker.wmi: peer
+            for peer in peers
+            if (other := description.provider(peer.name)).maker is not None
+        },
         register_keeper=_register_keeper(description, provider, peers),
     )
 

@@ -1,49 +1,46 @@
 """Two desks that stand at one provider only, reached from every other: the car's maker, the vehicle register."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import logging
+from collections.abc import Mapping
 
 from backend_stub.errors import Code, MarketError
-from backend_stub.federation import calls
-from backend_stub.federation.broadcast import first_success
 from backend_stub.federation.peer import Peer
 from backend_stub.oem.interface import EntitlementDesk
 from backend_stub.register.interface import Registered, Registration
 
+_WMI_LENGTH = 3
+
+_log = logging.getLogger(__name__)
+
 
 class FederatedEntitlementDesk:
-    """Asks the own car maker first, and for another's car all peers: the one whose car it is answers."""
+    """Asks the own car maker, or the one whose WMI begins the PCID: a code is shown to nobody else.
 
-    def __init__(self, local: EntitlementDesk, peers: Sequence[Peer], timeout_s: float) -> None:
+    ``makers`` says by WMI at which peer a maker is.
+    """
+
+    def __init__(self, local: EntitlementDesk, makers: Mapping[str, Peer]) -> None:
         self._local = local
-        self._peers = peers
-        self._timeout_s = timeout_s
+        self._makers = makers
 
     async def redeem(self, pcid: str, code: str, reference: str) -> None:
         """See :class:`~backend_stub.oem.interface.EntitlementDesk`."""
-        await self._ask(
-            lambda: self._local.redeem(pcid, code, reference), lambda peer: peer.redeem(pcid, code, reference)
-        )
+        peer = self._makers.get(pcid[:_WMI_LENGTH])
+        if peer is None:
+            await self._local.redeem(pcid, code, reference)
+        else:
+            await peer.redeem(pcid, code, reference)
 
     async def restore(self, pcid: str, code: str, reference: str) -> None:
         """See :class:`~backend_stub.oem.interface.EntitlementDesk`."""
-        await self._local.restore(pcid, code, reference)
-        await first_success(
-            self._peers,
-            lambda peer: peer.restore(pcid, code, reference),
-            within_s=calls.budget_s(self._timeout_s),
-        )
-
-    async def _ask(
-        self, here: Callable[[], Awaitable[None]], there: Callable[[Peer], Awaitable[None]]
-    ) -> None:
+        peer = self._makers.get(pcid[:_WMI_LENGTH])
+        if peer is None:
+            await self._local.restore(pcid, code, reference)
+            return
         try:
-            await here()
+            await peer.restore(pcid, code, reference)
         except MarketError as error:
-            if error.code is not Code.UNKNOWN_PCID or calls.only_from_here():
-                raise
-            outcome = await first_success(self._peers, there, within_s=calls.budget_s(self._timeout_s))
-            if outcome.winner is None:
-                raise outcome.verdict or MarketError(error.code, f"{error.detail}{outcome.remark}") from None
+            _log.warning("the one-time code of PCID %s stays used: %s", pcid, error)
 
 
 class RegisterElsewhere:
