@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from exi.errors import ExiError
-from exi.registry import message_sets
+from exi.registry import message_sets, profile_named
 from exi.schema import MessageSet
 
 OK: Final = 0
@@ -46,6 +46,23 @@ def add_schema_arguments(command: argparse.ArgumentParser, otherwise: str) -> No
     command.add_argument(
         "--fragment", action="store_true", help="a fragment, as signatures cover it, instead of a document"
     )
+
+
+def add_profile_argument(command: argparse.ArgumentParser) -> None:
+    """Add the argument that names a codec whose departures are reproduced."""
+    command.add_argument(
+        "--profile",
+        metavar="NAME",
+        help="read or write as a public codec does that departs from the schema; exi info --profiles lists them",
+    )
+
+
+def known_profile(name: str | None) -> str | None:
+    """Return the name of a profile if there is one of it. Raises UsageError."""
+    try:
+        return None if name is None else profile_named(name).name
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def named_schema(key: str | None) -> MessageSet | None:

@@ -10,7 +10,9 @@ from exi.command import (
     OK,
     UsageError,
     add_command,
+    add_profile_argument,
     add_schema_arguments,
+    known_profile,
     named_schema,
     naming,
     note,
@@ -40,6 +42,7 @@ def add_decode(commands: "Commands") -> None:
     )
     add_input_arguments(command)
     add_schema_arguments(command, "without it the payload type of a V2GTP frame says it, or all are tried")
+    add_profile_argument(command)
     command.add_argument("--json", action="store_true", help="write JSON instead of XML")
     command.add_argument("--compact", action="store_true", help="write the text in one line")
     command.set_defaults(run=run_decode)
@@ -58,6 +61,7 @@ def add_encode(commands: "Commands") -> None:
         "file", nargs="?", default="-", metavar="FILE", help="XML or JSON text; - or nothing: standard input"
     )
     add_schema_arguments(command, "without it the set is found by the root element, or by trying")
+    add_profile_argument(command)
     command.add_argument(
         "--to", choices=("hex", "base64", "raw"), default="hex", help="how to write the result (default: hex)"
     )
@@ -68,15 +72,16 @@ def run_decode(options: argparse.Namespace) -> int:
     """Run ``exi decode`` and return its exit code."""
     source = read_input(options)
     schema = named_schema(options.schema)
+    profile = known_profile(options.profile)
     with naming(source.name):
         mismatch = source.frame and source.frame.mismatch()
         if mismatch:
             raise ExiError(mismatch)
         if schema is None:
-            schema, item = _identified(source, fragment=options.fragment)
+            schema, item = _identified(source, profile, fragment=options.fragment)
         else:
             warn_of_payload_type(source, schema)
-            item = decode_with_name(source.data, schema, fragment=options.fragment)
+            item = decode_with_name(source.data, schema, profile, fragment=options.fragment)
         indent = None if options.compact else 2
         if options.json:
             print(to_json(item, schema, indent=indent))
@@ -92,10 +97,14 @@ def warn_of_payload_type(source: Input, schema: MessageSet) -> None:
         note(f"payload type 0x{source.frame.payload_type:04X} is not one of {schema.name}")
 
 
-def _identified(source: Input, *, fragment: bool) -> tuple[MessageSet, Item]:
+def _identified(source: Input, profile: str | None, *, fragment: bool) -> tuple[MessageSet, Item]:
     payload_type = source.frame.payload_type if source.frame else None
     found = identify(
-        source.data, list(message_sets().values()), payload_type=payload_type, fragment=fragment or None
+        source.data,
+        list(message_sets().values()),
+        payload_type=payload_type,
+        fragment=fragment or None,
+        profile=profile,
     )
     if not found.candidates:
         refusals = "".join(f"\n  {refusal}" for refusal in found.refusals if refusal.fragment is fragment)
@@ -113,13 +122,14 @@ def run_encode(options: argparse.Namespace) -> int:
     """Run ``exi encode`` and return its exit code."""
     text = read_text(options.file)
     schema = named_schema(options.schema)
+    profile = known_profile(options.profile)
     with naming(place_of(options.file)):
         match text.lstrip()[:1]:
             case "{" | "[":
-                data = _encode_json(text, schema, fragment=options.fragment)
+                data = _encode_json(text, schema, profile, fragment=options.fragment)
             case "<":
                 schema = schema or _schema_of_root(parse(text).name)
-                data = _encode_item(item_from_xml(text, schema), schema, fragment=options.fragment)
+                data = _encode_item(item_from_xml(text, schema), schema, profile, fragment=options.fragment)
             case _:
                 raise ExiError("neither XML nor JSON text: it starts with neither < nor {")
     match options.to:
@@ -132,8 +142,10 @@ def run_encode(options: argparse.Namespace) -> int:
     return OK
 
 
-def _encode_item(item: Item, schema: MessageSet, *, fragment: bool) -> bytes:
-    return encode_fragment(item, schema) if fragment else encode(item, schema)
+def _encode_item(item: Item, schema: MessageSet, profile: str | None, *, fragment: bool) -> bytes:
+    if fragment:
+        return encode_fragment(item, schema, profile=profile)
+    return encode(item, schema, profile)
 
 
 def _schema_of_root(name: QName) -> MessageSet:
@@ -144,9 +156,9 @@ def _schema_of_root(name: QName) -> MessageSet:
     return _only([schema for schema in fitting if schema.namespace == name[1]] or fitting)
 
 
-def _encode_json(text: str, schema: MessageSet | None, *, fragment: bool) -> bytes:
+def _encode_json(text: str, schema: MessageSet | None, profile: str | None, *, fragment: bool) -> bytes:
     if schema is not None:
-        return _encode_item(item_from_json(text, schema), schema, fragment=fragment)
+        return _encode_item(item_from_json(text, schema), schema, profile, fragment=fragment)
     tree = parse_json(text)
     key, _ = only_entry(tree)
     fitting: list[tuple[MessageSet, Item, bytes]] = []
@@ -157,7 +169,7 @@ def _encode_json(text: str, schema: MessageSet | None, *, fragment: bool) -> byt
             continue
         try:
             item = translator.read(tree)
-            fitting.append((tried, item, _encode_item(item, tried, fragment=fragment)))
+            fitting.append((tried, item, _encode_item(item, tried, profile, fragment=fragment)))
         except ExiError as error:
             refusals.append(f"\n  {tried.name}: {error}")
     if not fitting:

@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 
-from exi.bits import BitReader
 from exi.codec import decode, decode_item, encode, encode_fragment
 from exi.errors import ExiError
 from exi.jsontext import QName, json_translator_of
@@ -78,18 +77,19 @@ def identify(
     *,
     payload_type: int | None = None,
     fragment: bool | None = None,
+    profile: str | None = None,
 ) -> Identification:
     """Find the message set of some data among ``schemas``.
 
     The sets of the V2GTP ``payload_type`` are tried first. ``fragment`` None: documents first, fragments if
-    no document fits. Where nothing fits, ``refusals`` starts with the set that came furthest.
+    no document fits; ``profile`` is that of :func:`exi.decode`. Where nothing fits, ``refusals`` starts with the set that came furthest.
     """
     declared = [schema for schema in schemas if payload_type in schema.payload_types]
     others = [schema for schema in schemas if schema not in declared]
     refusals: list[Refusal] = []
     for kind in (False, True) if fragment is None else (fragment,):
         for tried in filter(None, (declared, others)):
-            fitting, refused = _try(data, tried, fragment=kind)
+            fitting, refused = _try(data, tried, profile, fragment=kind)
             refusals += refused
             if fitting:
                 by_type = f" of payload type 0x{payload_type:04X}" if declared and payload_type else ""
@@ -103,13 +103,13 @@ def identify(
 
 
 def _try(
-    data: bytes, schemas: Sequence[MessageSet], *, fragment: bool
+    data: bytes, schemas: Sequence[MessageSet], profile: str | None, *, fragment: bool
 ) -> tuple[list[Candidate], list[Refusal]]:
     fitting: list[Candidate] = []
     refusals: list[Refusal] = []
     for schema in schemas:
         try:
-            fitting.append(_candidate(data, schema, fragment=fragment))
+            fitting.append(_candidate(data, schema, profile, fragment=fragment))
         except ExiError as error:
             root = (error.path.split("/", 2)[1] if error.path else "", schema.namespace)
             usual = fragment or (
@@ -134,26 +134,27 @@ def _judge(fitting: list[Candidate], tried: int, by_type: str) -> tuple[Sureness
     return Sureness.AMBIGUOUS, f"{len(fitting)} fit equally well"
 
 
-def decode_with_name(data: bytes, schema: MessageSet, *, fragment: bool) -> Item:
+def decode_with_name(data: bytes, schema: MessageSet, profile: str | None = None, *, fragment: bool) -> Item:
     """Return the root element of a document, or a fragment's only element, with its name. Raises ExiError."""
     if fragment:
-        return decode_item(data, schema)
-    value = decode(data, schema)
+        return decode_item(data, schema, profile)
+    value = decode(data, schema, profile)
     if isinstance(value, Item):
         return value
     translator = json_translator_of(schema)
-    productions, width, *_ = translator.states[translator.tables.document_state]
-    return Item(*translator.name(productions[BitReader(data, 8).bits(width)][1]), value)
+    return Item(*translator.name(translator.documents[type(value)][1]), value)
 
 
-def _candidate(data: bytes, schema: MessageSet, *, fragment: bool) -> Candidate:
-    item = decode_with_name(data, schema, fragment=fragment)
-    return Candidate(schema, fragment, item, tuple(_doubts(data, schema, item, fragment=fragment)))
+def _candidate(data: bytes, schema: MessageSet, profile: str | None, *, fragment: bool) -> Candidate:
+    item = decode_with_name(data, schema, profile, fragment=fragment)
+    return Candidate(schema, fragment, item, tuple(_doubts(data, schema, item, profile, fragment=fragment)))
 
 
-def _doubts(data: bytes, schema: MessageSet, item: Item, *, fragment: bool) -> Iterator[str]:
+def _doubts(
+    data: bytes, schema: MessageSet, item: Item, profile: str | None, *, fragment: bool
+) -> Iterator[str]:
     try:
-        again = encode_fragment(item, schema) if fragment else encode(item, schema)
+        again = encode_fragment(item, schema, profile=profile) if fragment else encode(item, schema, profile)
     except ExiError:
         again = b""
     if again != data:

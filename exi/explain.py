@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from exi.bits import BitReader
+from exi.codec import tables_for
 from exi.decoder import CONTENT, Decoder
 from exi.errors import ExiError
 from exi.jsontext import QName, json_value
@@ -21,7 +22,6 @@ from exi.tables import (
     RELAXED_START,
     Representation,
     Tables,
-    tables_of,
     width_of,
 )
 from exi.values import STRING_CODES, ValueCodec
@@ -85,9 +85,14 @@ class Explanation(msgspec.Struct, frozen=True):
     fault: ExiError | None
 
 
-def explain(data: bytes, schema: MessageSet, *, fragment: bool = False) -> Explanation:
-    """Tell a document, or a fragment, bit by bit. Never raises for what the bytes are."""
-    recorder = _Recorder(tables_of(schema), data)
+def explain(
+    data: bytes, schema: MessageSet, *, fragment: bool = False, profile: str | None = None
+) -> Explanation:
+    """Tell a document, or a fragment, bit by bit. Never raises for what the bytes are.
+
+    ``profile`` is that of :func:`exi.decode`; ValueError where there is none of this name.
+    """
+    recorder = _Recorder(tables_for(schema, profile), data)
     message: Any = None
     fault: ExiError | None = None
     try:

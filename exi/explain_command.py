@@ -13,7 +13,9 @@ from exi.command import (
     OK,
     REFUSED,
     add_command,
+    add_profile_argument,
     add_schema_arguments,
+    known_profile,
     named_schema,
     printable,
 )
@@ -88,6 +90,7 @@ def add_parser(commands: "Commands") -> None:
     )
     add_input_arguments(command)
     add_schema_arguments(command, "without it the payload type of a V2GTP frame says it, or all are tried")
+    add_profile_argument(command)
     command.add_argument(
         "--full", action="store_true", help="shorten nothing: whole paths, all bits, all of each value"
     )
@@ -98,8 +101,9 @@ def add_parser(commands: "Commands") -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     source = read_input(options)
-    choice = choose(source, named_schema(options.schema), fragment=options.fragment)
-    explanation = explain(source.data, choice.schema, fragment=choice.fragment)
+    profile = known_profile(options.profile)
+    choice = choose(source, named_schema(options.schema), profile, fragment=options.fragment)
+    explanation = explain(source.data, choice.schema, fragment=choice.fragment, profile=profile)
     if options.json:
         print(dump(as_data(explanation, choice, source), indent=2))
     else:
@@ -109,13 +113,15 @@ def run(options: argparse.Namespace) -> int:
     return REFUSED if broken else OK
 
 
-def choose(source: Input, schema: MessageSet | None, *, fragment: bool) -> Choice:
+def choose(source: Input, schema: MessageSet | None, profile: str | None = None, *, fragment: bool) -> Choice:
     """Return the given message set, or the one that fits best; if none fits, the one that comes furthest."""
     if schema is not None:
         return Choice(schema, fragment, None, "given", "")
     payload_type = source.frame.payload_type if source.frame else None
     schemas = list(message_sets().values())
-    found = identify(source.data, schemas, payload_type=payload_type, fragment=fragment or None)
+    found = identify(
+        source.data, schemas, payload_type=payload_type, fragment=fragment or None, profile=profile
+    )
     if found.candidates:
         best = found.candidates[0]
         return Choice(best.schema, best.fragment, found, found.sure, found.reason)

@@ -461,13 +461,12 @@ class _TypeBuilder:
             leaf.maximum = 2
             return
         capacity = profile.capacity(schema, cls, element)
-        bound = leaf.maximum
-        if capacity is None and (bound is None or profile.open_from is None or bound < profile.open_from):
-            return
-        most = bound if capacity is None else capacity
-        leaf.maximum = most
-        if most != 2:
-            leaf.refusal = f"{profile.name} holds at most {most} {element}"
+        if capacity is not None:
+            leaf.maximum = capacity
+            if capacity != 2:
+                leaf.refusal = f"{profile.name} holds at most {capacity} {element}"
+        elif leaf.maximum is not None and profile.keeps_open(schema, leaf.maximum):
+            leaf.refusal = f"at most {leaf.maximum} {element} may stand here, for {profile.name} as well"
 
     def _model(self, particle: Particle, index: int, namespace: str) -> _Leaf | _Group:
         match particle:

@@ -7,6 +7,7 @@ import sys
 from array import array
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,7 +16,7 @@ from exi.choice import NATIVE_MODULE, VARIABLE
 from exi.codec import engine_name
 from exi.command import OK, add_command
 from exi.jsontext import dump
-from exi.registry import message_sets
+from exi.registry import message_sets, profiles
 from exi.schema import MessageSet
 from exi.tables import STATE, Tables, tables_of
 from exi.walk import Walker
@@ -138,13 +139,21 @@ def add_parser(commands: "Commands") -> None:
         "info",
         "tell which engine runs and why, and which message sets are installed",
         "exi info --json",
+        "exi info --profiles",
     )
     command.add_argument("--json", action="store_true", help="write one JSON object instead of text")
+    command.add_argument(
+        "--profiles",
+        action="store_true",
+        help="list the profiles instead: public codecs whose departures from the schema can be reproduced",
+    )
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
+    if options.profiles:
+        return _list_profiles(as_json=options.json)
     info = gather()
     if options.json:
         print(dump(msgspec.to_builtins(info), indent=2))
@@ -157,6 +166,26 @@ def run(options: argparse.Namespace) -> int:
     print()
     for row in rows:
         print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    return OK
+
+
+def _list_profiles(*, as_json: bool) -> int:
+    """Tell what each profile changes, and how it is known."""
+    known = profiles().values()
+    if as_json:
+        fields = ("name", "codec", "changes")
+        print(
+            dump(
+                [{field: msgspec.to_builtins(getattr(one, field)) for field in fields} for one in known],
+                indent=2,
+            )
+        )
+        return OK
+    for profile in known:
+        print(f"{profile.name}: {profile.codec}")
+        for change in profile.changes:
+            print(fill(change.what, 100, initial_indent="  - ", subsequent_indent="    "))
+            print(fill(f"known by: {change.evidence}", 100, initial_indent="    ", subsequent_indent="    "))
     return OK
 
 

@@ -28,8 +28,8 @@ class Profile(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     name, codec
         What it is chosen by, and which codec in which version it describes.
     open_from
-        Lists with an upper bound from this on have the same event codes behind their last item as before
-        it; one item more is refused. None: no such list.
+        By set: lists with an upper bound from this on have the same event codes behind their last item as before
+        it; one item more is refused all the same.
     capacities
         The most items that a list takes, by set, class and element. Such a list stays open as well, unless it
         takes two items.
@@ -57,7 +57,7 @@ class Profile(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     name: str
     codec: str
     changes: tuple[Change, ...]
-    open_from: int | None = None
+    open_from: Mapping[str, int] = {}
     capacities: Mapping[tuple[str, str, str], int] = {}
     chained: frozenset[tuple[str, str, str]] = frozenset()
     endless: frozenset[tuple[str, str]] = frozenset()
@@ -78,6 +78,11 @@ class Profile(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         """Return the most items of a list, None where the schema alone bounds it."""
         own = self.capacities.get((schema, cls, element))
         return self.capacities.get((EVERYWHERE, cls, element)) if own is None else own
+
+    def keeps_open(self, schema: str, bound: int) -> bool:
+        """Tell whether a list of so many items at most has the event code of one more."""
+        least = self.open_from.get(schema, self.open_from.get(EVERYWHERE))
+        return least is not None and bound >= least
 
     def refuses(self, schema: str, cls: str) -> str | None:
         """Say why no message can hold a class, None where it can."""

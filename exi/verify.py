@@ -2,7 +2,7 @@
 
 Keys of a line: ``name``, ``schema`` (namespace of the message set), ``kind`` (``document`` or
 ``fragment``), ``xml``, ``exi_hex``, and optionally ``decode_also``, other legal encodings of the same
-message. Further keys are ignored.
+message, and ``profile``, the codec whose departures the bytes have. Further keys are ignored.
 """
 
 import json
@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from exi.codec import decode, decode_item, encode, encode_fragment
+from exi.codec import decode, decode_item, encode, encode_fragment, tables_for
 from exi.decoder import Decoder
 from exi.errors import ExiError
+from exi.registry import profile_named
 from exi.schema import Item, MessageSet, XsdType
-from exi.tables import tables_of
 from exi.xmltext import item_from_xml, to_xml, translator_of
 
 
@@ -30,6 +30,7 @@ class Vector(msgspec.Struct, frozen=True):
     xml: str
     exi: bytes
     decode_also: tuple[bytes, ...] = ()
+    profile: str | None = None
 
 
 class VectorError(Exception):
@@ -83,6 +84,7 @@ def _vector(record: dict[str, Any]) -> Vector:
         record["xml"],
         bytes.fromhex(record["exi_hex"]),
         tuple(bytes.fromhex(text) for text in record.get("decode_also", ())),
+        None if record.get("profile") is None else profile_named(record["profile"]).name,
     )
 
 
@@ -109,7 +111,7 @@ def check(vector: Vector, schema: MessageSet) -> list[str]:
     except ExiError as error:
         return [f"the XML text is refused: {error}"]
     try:
-        encoded = _encode(expected, vector.kind, schema)
+        encoded = _encode(expected, vector, schema)
     except ExiError as error:
         found.append(f"encoding fails: {error}")
     else:
@@ -124,7 +126,7 @@ def check(vector: Vector, schema: MessageSet) -> list[str]:
 
 def _check_decoding(data: bytes, expected: Item, vector: Vector, schema: MessageSet) -> Iterator[str]:
     try:
-        decoded = _decode(data, vector.kind, schema)
+        decoded = _decode(data, vector, schema)
     except ExiError as error:
         yield str(error)
         return
@@ -135,14 +137,16 @@ def _check_decoding(data: bytes, expected: Item, vector: Vector, schema: Message
         yield "its XML text does not give the same message again"
 
 
-def _encode(item: Item, kind: str, schema: MessageSet) -> bytes:
-    return encode(item, schema) if kind == "document" else encode_fragment(item, schema)
+def _encode(item: Item, vector: Vector, schema: MessageSet) -> bytes:
+    if vector.kind == "document":
+        return encode(item, schema, vector.profile)
+    return encode_fragment(item, schema, profile=vector.profile)
 
 
-def _decode(data: bytes, kind: str, schema: MessageSet) -> Item:
-    if kind == "fragment":
-        return decode_item(data, schema)
-    value = decode(data, schema)
+def _decode(data: bytes, vector: Vector, schema: MessageSet) -> Item:
+    if vector.kind == "fragment":
+        return decode_item(data, schema, vector.profile)
+    value = decode(data, schema, vector.profile)
     if isinstance(value, Item):
         return value
     return Item(*translator_of(schema).write(value).name, value)
@@ -150,7 +154,9 @@ def _decode(data: bytes, kind: str, schema: MessageSet) -> Item:
 
 def _describe_bits(encoded: bytes, vector: Vector, schema: MessageSet) -> str:
     bit = first_differing_bit(encoded, vector.exi)
-    path = Decoder(tables_of(schema)).path_at(vector.exi, bit, fragment=vector.kind == "fragment")
+    path = Decoder(tables_for(schema, vector.profile)).path_at(
+        vector.exi, bit, fragment=vector.kind == "fragment"
+    )
     return (
         f"encoding differs from bit {bit} on at {path or 'the top level'}: "
         f"{encoded.hex()} instead of {vector.exi.hex()}"

@@ -34,7 +34,7 @@ _SIGNATURE_ROOTS: Final = frozenset(
 )
 
 _WRITTEN = "its encoder writes so, its decoder reads nothing else"
-_REFUSED = "its encoder and decoder refuse one more"
+_REFUSED = "its encoder and decoder refuse more"
 
 LIBCBV2G: Final = Profile(
     name="libcbv2g",
@@ -79,7 +79,7 @@ LIBCBV2G: Final = Profile(
         Change(
             "xmldsig: no text and no foreign elements; repeated groups (in Transform, KeyInfo, X509Data) occur once; "
             "KeyValue, DSAKeyValue, PGPData and SPKIData have grammars of their own and are refused",
-            "by its event codes and their widths",
+            "event codes and their widths, state by state",
         ),
         Change(
             "documents and fragments are those that it has functions for; OEMProvisioningCertificateChain and "
@@ -87,7 +87,7 @@ LIBCBV2G: Final = Profile(
             _WRITTEN,
         ),
     ),
-    open_from=3,
+    open_from={EVERYWHERE: 3},
     capacities={
         ("appprotocol", "SupportedAppProtocolReq", "AppProtocol"): 5,
         (_ISO2, "ListOfRootCertificateIDs", "RootCertificateID"): 5,
@@ -181,6 +181,19 @@ LIBCBV2G: Final = Profile(
 
 ISO15118_JAR: Final = Profile(
     name="iso15118-jar",
-    codec="the EXIficient grammars compiled into EXICodec.jar of the iso15118 package, 0.31.2",
-    changes=(),
+    codec="the grammars inside EXICodec.jar of the package iso15118, 0.31.2 (EXIficient, Java)",
+    changes=(
+        Change(
+            "-2: lists with a bound of 16 or more (Parameter, SelectedService, RootCertificateID, ProfileEntry, "
+            "ParameterSet, PMaxScheduleEntry, SalesTariffEntry) keep their event codes behind the last item; those of "
+            "8 or fewer end as in the schema",
+            "full lists of 4, 8, 16, 20, 24, 255 and 1024 items, both directions",
+        ),
+        Change(
+            "CommonMessages: the same for bounds of 1024 and more (power and price schedules, power profiles); "
+            "those of 128 or fewer end as in the schema",
+            "full lists of 8, 16, 32, 128, 1024 and 2048 items, both directions",
+        ),
+    ),
+    open_from={_ISO2: 16, _COMMON: 1024},
 )

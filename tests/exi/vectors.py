@@ -10,6 +10,9 @@ FILES = sorted(FOLDER.glob("exi_*.jsonl"))
 
 VECTORS = [found for file in FILES for found in read_vectors(file)]
 
+PROFILE_VECTORS = list(read_vectors(FOLDER / "profiles.jsonl"))
+"""Messages as public codecs wrote them that depart from the schema."""
+
 _BY_NAME = {found.name: found for found in VECTORS}
 
 

@@ -4,17 +4,17 @@ from collections.abc import Iterable
 from functools import cache, partial
 from typing import Any, NamedTuple
 
+from exi.codec import tables_for
 from exi.decoder import Decoder
 from exi.encoder import Encoder
 from exi.engine import Engine
 from exi.errors import ExiError
 from exi.jsontext import item_from_json, to_json
-from exi.registry import message_sets
+from exi.registry import message_sets, profiles
 from exi.schema import Item, MessageSet
 from exi.selection import AnyEngine, EngineMaker
-from exi.tables import tables_of
 from exi.xmltext import item_from_xml, to_xml
-from tests.exi.vectors import VECTORS
+from tests.exi.vectors import PROFILE_VECTORS, VECTORS
 from tests.fuzz.target import Features, Target, demand, error_features, value_features
 
 
@@ -37,9 +37,9 @@ def native_engine() -> EngineMaker | None:
 
 
 @cache
-def engines(schema: MessageSet) -> Engines:
+def engines(schema: MessageSet, profile: str | None = None) -> Engines:
     """Return the engines of a message set, plans made at once."""
-    tables = tables_of(schema)
+    tables = tables_for(schema, profile)
     others: list[tuple[str, AnyEngine]] = [("plans", Engine(tables, warm_up=0))]
     native = native_engine()
     if native is not None:
@@ -80,9 +80,9 @@ def run_exi(schema: MessageSet, data: bytes) -> Features:
     return run_kind(schema, data, fragment=False) | run_kind(schema, data, fragment=True)
 
 
-def run_kind(schema: MessageSet, data: bytes, *, fragment: bool) -> Features:
+def run_kind(schema: MessageSet, data: bytes, profile: str | None = None, *, fragment: bool) -> Features:
     """Hold every engine against the walk for a document or a fragment."""
-    there = engines(schema)
+    there = engines(schema, profile)
     outcome = decoded(there.decoder, data, fragment=fragment)
     for name, engine in there.others:
         other = decoded(engine, data, fragment=fragment)
@@ -91,7 +91,7 @@ def run_kind(schema: MessageSet, data: bytes, *, fragment: bool) -> Features:
     if error is not None:
         check_error(error, len(data) * 8)
         return error_features(error)
-    written = encode_everywhere(schema, value, fragment=fragment)
+    written = encode_everywhere(schema, value, profile, fragment=fragment)
     demand(written[1] is None, "what was decoded can be encoded", written[1], value)
     again = decoded(there.decoder, written[0], fragment=fragment)
     demand(same(again, outcome), "what was encoded decodes to the same value", again, outcome)
@@ -106,9 +106,11 @@ def check_error(error: ExiError, bits: int) -> None:
     demand(error.bit_offset is not None and 0 <= error.bit_offset <= bits, "the offset is inside", error)
 
 
-def encode_everywhere(schema: MessageSet, value: Any, *, fragment: bool) -> Outcome:
+def encode_everywhere(
+    schema: MessageSet, value: Any, profile: str | None = None, *, fragment: bool
+) -> Outcome:
     """Encode on every engine, and return what all of them say."""
-    there = engines(schema)
+    there = engines(schema, profile)
     written = encoded(there.encoder, value, fragment=fragment)
     for name, engine in there.others:
         other = encoded(engine, value, fragment=fragment)
@@ -130,6 +132,22 @@ def check_texts(schema: MessageSet, value: Any) -> None:
     demand(read == wanted, "XML carries the value", read, wanted)
 
 
+def run_profile(profile: str, data: bytes) -> Features:
+    """Do the same with the tables of a profile; the first byte chooses the message set."""
+    schema = SETS[data[0] % len(SETS)] if data else SETS[0]
+    return run_kind(schema, data[1:], profile, fragment=False) | run_kind(
+        schema, data[1:], profile, fragment=True
+    )
+
+
+def profile_seeds(profile: str) -> Iterable[bytes]:
+    """Yield the vectors of a profile, and those of all message sets."""
+    namespaces = [schema.namespace for schema in SETS]
+    for vector in (*PROFILE_VECTORS, *VECTORS):
+        if vector.profile in {None, profile}:
+            yield bytes([namespaces.index(vector.schema)]) + vector.exi
+
+
 def seeds(schema: MessageSet) -> Iterable[bytes]:
     """Yield the vectors of a message set."""
     for vector in VECTORS:
@@ -138,9 +156,20 @@ def seeds(schema: MessageSet) -> Iterable[bytes]:
             yield from vector.decode_also
 
 
+SETS = list(message_sets().values())
+
 TARGETS = [
     Target(
         f"exi-{name}", f"{schema.name} from any bytes", partial(run_exi, schema), partial(seeds, schema), 6000
     )
     for name, schema in message_sets().items()
+] + [
+    Target(
+        f"profile-{name}",
+        f"any bytes as {name} reads them",
+        partial(run_profile, name),
+        partial(profile_seeds, name),
+        6000,
+    )
+    for name in profiles()
 ]
