@@ -57,13 +57,12 @@ class AuthorizationDesk:
         """See :class:`ContractAuthorizer`."""
         if not _is_for(certificate, emaid):
             return CertificateStatus.CERT_CHAIN_ERROR
-        contract = await self._contracts.find(emaid)
+        name = common_name(certificate)
+        contract = await self._contracts.find(name)
         if contract is not None and contract.state is not State.ACTIVE:
             return CertificateStatus.CONTRACT_CANCELLED
         issued = [
-            each
-            for each in await self._authority.find(common_name(certificate))
-            if each.serial == certificate.serial_number
+            each for each in await self._authority.find(name) if each.serial == certificate.serial_number
         ]
         if not issued:
             return CertificateStatus.NO_CERTIFICATE_AVAILABLE

@@ -116,6 +116,12 @@ def check_store(target: str | Path) -> None:
                 " AND emaid NOT IN (SELECT emaid FROM ccp_contract)"
             )
             assert connection.exec_driver_sql(without_contract).all() == []
+            # Nothing was issued that could not be revoked.
+            for table, name in (("oem_vehicle", "pcid"), ("ccp_contract", "emaid")):
+                unregistered = (
+                    f"SELECT {name} FROM {table} WHERE {name} NOT IN (SELECT name FROM authority_certificate)"
+                )
+                assert connection.exec_driver_sql(unregistered).all() == []
     finally:
         engine.close()
 
