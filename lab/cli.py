@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
+from lab.explain.command import add_parser as add_explain
 from pki.commands import add_parser as add_pki
 from v2g.net.process import ends_when_the_reader_leaves
 
@@ -24,6 +25,7 @@ examples:
   pnclab demo                     a car installs its contract live at a charger, and charges
   pnclab report runs/latest       draw a run again from its trace
   pnclab table runs/latest        its messages, bytes, times and deadlines
+  pnclab explain runs/latest      the installation in it, every cryptographic step
   pnclab pki show runs/latest/pki
 """
 
@@ -71,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     shape.add_argument("--svg", type=Path, metavar="FILE", help="write the first table as a picture instead")
     table.set_defaults(run=_table)
 
+    add_explain(commands)
     add_pki(commands)
     return parser
 

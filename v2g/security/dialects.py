@@ -96,7 +96,7 @@ class Dialect:
     ``padding``                 where the zeros of a short private number go, in -2
     ``x448_key``                how a private key of curve448 stands in the envelope
     ``x448_dh_length``          how many bytes its DH public key has when we send it; any is understood
-    ``grammar``                 under which grammar SignedInfo is signed
+    ``grammar``                 under which grammar SignedInfo is signed, in -20
     ``ed448_method``            the URI of the signature method Ed448
     ``signed_request``          what a CertificateInstallationReq of -20 signs when it is ours
     ``p256_in_iso20``           whether keys and signatures of -2 (ecdsa-sha256, 64 bytes) are good in -20

@@ -185,10 +185,10 @@ def signed_bytes(
 ) -> bytes:
     """Return what is signed: SignedInfo as a fragment of the stand-alone xmldsig schema.
 
-    Only a dialect takes ``schema``, the message set, instead.
+    Only a dialect takes ``schema``, the message set, instead, and only in -20.
     """
-    grammar = schema if dialect.grammar is Grammar.MESSAGE else xmldsig.SCHEMA
-    return _fragment(info, grammar, "SignedInfo", None)
+    inside = dialect.grammar is Grammar.MESSAGE and schema is not iso2.SCHEMA
+    return _fragment(info, schema if inside else xmldsig.SCHEMA, "SignedInfo", None)
 
 
 def _fragment(value: Any, schema: MessageSet, name: str, identifier: str | None) -> bytes:
