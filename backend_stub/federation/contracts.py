@@ -43,6 +43,7 @@ class FederatedContractPool:
             except MarketError as error:
                 if error.code is not Code.NO_CONTRACT:
                     raise miss from error
+                miss = error
         outcome = await first_success(
             self._peers, lambda peer: peer.install(request), within_s=calls.budget_s(self._timeout_s)
         )
