@@ -39,6 +39,9 @@ lint: .venv/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if cargo clippy --version >/dev/null 2>&1 && cargo fmt --version >/dev/null 2>&1; then \
+	  cd exi/native && cargo fmt --check && PYO3_PYTHON="$(CURDIR)/$(BIN)/python" cargo clippy --quiet --locked -- -D warnings; \
+	else echo "exi/native is not checked: cargo has no clippy and rustfmt here"; fi
 
 test: lint
 	$(BIN)/pytest -n auto

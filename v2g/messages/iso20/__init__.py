@@ -9,7 +9,8 @@ from v2g.messages import xmldsig
 from v2g.messages.iso20 import ac, acdp, common_messages, common_types, dc, wpt
 
 # 0x8002 to 0x8006 carry the main stream of each set; those from 0x8101 on, what runs beside it: schedule
-# renegotiation, metering confirmation, ACDP system status, parking status.
+# renegotiation, metering confirmation, ACDP system status, parking status. The numbers are those of two codes
+# that know nothing of each other: libcbv2g (exi_v2gtp.h) and the package iso15118 0.31.2 (ISOV20PayloadTypes).
 COMMON_MESSAGES = MessageSet(
     "iso20-common",
     common_messages.NAMESPACE,
