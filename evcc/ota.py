@@ -151,6 +151,7 @@ async def follow(
     pause_s = _FIRST_PAUSE_S
     wait_s = 0.0
     while True:
+        began = receiver.clock.monotonic()
         try:
             summary = await synchronise(receiver, door, wait_s=wait_s)
         except TelematicsError as error:
@@ -160,6 +161,8 @@ async def follow(
             continue
         if summary.eventful or wait_s == 0:
             tell(summary)
+        elif receiver.clock.monotonic() - began < _FIRST_PAUSE_S:
+            await sleep(_FIRST_PAUSE_S)  # a backend that does not wait is not asked without end
         pause_s, wait_s = _FIRST_PAUSE_S, POLL_WAIT_S
 
 
