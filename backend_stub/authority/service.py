@@ -30,7 +30,7 @@ from backend_stub.certificates import check_issuer
 from backend_stub.database import Database
 from backend_stub.errors import Code, MarketError
 from pki.chain import any_public_key
-from pki.crl import make_crl
+from pki.crl import Entry, make_crl
 from pki.entropy import Entropy
 from pki.errors import CertificateError
 from pki.hierarchy import Hierarchy
@@ -294,13 +294,24 @@ class CertificateOffice:
         """Make and store the next list; None when another server was faster."""
         moment = now.replace(microsecond=0)
         since = moment - self._settings.crl_validity  # what runs out is on one more list [RFC 5280 3.3]
-        ledger = await self._database.read(lambda connection: store.ledger(connection, authority.id, since))
+        ledger = await self._database.read(lambda connection: store.ledger(connection, authority.id))
+        # What is revoked while this is read may be on the list already; it is out of date then by its revision.
+        entries: list[Entry] = []
+        while True:
+            after = f"{entries[-1].serial:x}" if entries else ""
+            page = await self._database.read(
+                partial(store.revoked_page, issuer_id=authority.id, since=since, after=after)
+            )
+            if not page:
+                break
+            entries += page
+            await asyncio.sleep(0)
         until = moment + self._settings.crl_validity
         # A hundred thousand entries take a second, in which others are to be served.
         document = await asyncio.to_thread(
             make_crl,
             authority.identity,
-            ledger.entries,
+            entries,
             number=ledger.number + 1,
             this_update=moment,
             next_update=until,

@@ -21,6 +21,9 @@ MAX_NAME = 64
 CHUNK = 500
 """Rows in one statement: databases limit how many parameters one may have."""
 
+PAGE = 1000
+"""Rows read at once of what may be long: others are served in between."""
+
 _issuers = sa.Table(
     "authority_issuer",
     SCHEMA,
@@ -50,6 +53,7 @@ _REVOKED = _certificates.c.revoked_at.is_not(None)
 sa.Index(
     "authority_certificate_revoked",
     _certificates.c.issuer_id,
+    _certificates.c.serial,
     sqlite_where=_REVOKED,
     postgresql_where=_REVOKED,
 )
@@ -105,12 +109,10 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What a list is made from: everything that was true at one moment."""
+    """Which list a CA needs next: its state, and the number of its newest list."""
 
     revision: int
     number: int
-    """Of the newest list so far."""
-    entries: Sequence[Entry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +154,13 @@ def register(connection: sa.Connection, entries: Sequence[NewEntry], now: dateti
             }
             for entry in entries[start : start + CHUNK]
         }
-        known = connection.execute(
-            sa.select(_certificates.c.issuer_id, _certificates.c.serial).where(
-                _certificates.c.serial.in_([serial for _, serial in rows])
+        for issuer_id in {issuer_id for issuer_id, _ in rows}:
+            serials = [serial for owner, serial in rows if owner == issuer_id]
+            known = sa.select(_certificates.c.serial).where(
+                _certificates.c.issuer_id == issuer_id, _certificates.c.serial.in_(serials)
             )
-        )
-        for row in known:
-            rows.pop((row.issuer_id, row.serial), None)
+            for serial in connection.execute(known).scalars():
+                del rows[issuer_id, serial]
         if rows:
             connection.execute(_certificates.insert(), list(rows.values()))
 
@@ -239,18 +241,31 @@ def count_live(connection: sa.Connection, selection: Selection) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def ledger(connection: sa.Connection, issuer_id: int, since: datetime) -> Ledger:
-    """Return what is revoked of one CA's certificates; those that ran out before ``since`` are left away."""
+def ledger(connection: sa.Connection, issuer_id: int) -> Ledger:
+    """Return the state of a CA; to be read before the entries of a list."""
     row = connection.execute(
         sa.select(_issuers.c.revision, _issuers.c.crl_number).where(_issuers.c.id == issuer_id)
     ).one()
+    return Ledger(row.revision, row.crl_number)
+
+
+def revoked_page(connection: sa.Connection, issuer_id: int, since: datetime, after: str) -> Sequence[Entry]:
+    """Return the next revoked certificates of a CA after a serial number (as it is stored; empty: the first).
+
+    Those that ran out before ``since`` are left away.
+    """
     found = connection.execute(
         sa.select(_certificates.c.serial, _certificates.c.revoked_at, _certificates.c.reason)
-        .where(_REVOKED, _certificates.c.issuer_id == issuer_id, _certificates.c.not_after > since)
-        .order_by(_certificates.c.revoked_at, _certificates.c.serial)
+        .where(
+            _REVOKED,
+            _certificates.c.issuer_id == issuer_id,
+            _certificates.c.not_after > since,
+            _certificates.c.serial > after,
+        )
+        .order_by(_certificates.c.serial)
+        .limit(PAGE)
     )
-    entries = [Entry(int(each.serial, 16), Revoked(each.revoked_at, Reason(each.reason))) for each in found]
-    return Ledger(row.revision, row.crl_number, entries)
+    return [Entry(int(each.serial, 16), Revoked(each.revoked_at, Reason(each.reason))) for each in found]
 
 
 def current_crl(connection: sa.Connection, issuer_id: int, now: datetime) -> Crl | None:

@@ -67,6 +67,7 @@ def create_app(
         redirect_slashes=False,  # a redirect is not an answer that OPCP knows
         openapi_url=None,  # described in parts, and on pages that need no network: see below
     )
+    app.include_router(authority_routes.status_router(market.authority))
     app.include_router(ccp_routes.router(market.ccp, market.rcp, market.authority))
     app.include_router(cps_routes.router(market.cps, market.generator))
     app.include_router(pcp_routes.router(market.pcp))

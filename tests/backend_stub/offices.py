@@ -91,6 +91,7 @@ async def open_office(
             database, [hierarchy], now=clock.now, entropy=ENTROPY, settings=settings
         )
         app = FastAPI()
+        app.include_router(routes.status_router(authority))
         app.include_router(routes.router(authority))
         app.include_router(routes.opnc_router(authority), prefix="/opnc/v1")
         install_error_handlers(app)
