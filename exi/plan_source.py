@@ -34,10 +34,13 @@ class Source:
         self.add(head)
         self._depth += 1
         before = len(self.lines)
-        yield
-        if len(self.lines) == before:
-            self.add("pass")
-        self._depth -= 1
+        try:
+            yield
+            if len(self.lines) == before:
+                self.add("pass")
+        finally:
+            # A type that turns out to have no plan is given up in the middle of a block.
+            self._depth -= 1
 
     @property
     def nested(self) -> bool:

@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exi.codec import tables_for
 from exi.engine import Engine
 from exi.errors import ExiError
 from exi.plan_decode import block, decode_source, varint
 from exi.plan_encode import encode_source, groups
 from exi.plan_layout import Layouts, Unplannable
 from exi.plan_source import Slow
-from exi.plans import WARM_UP, DecodePlans
-from exi.registry import message_sets
+from exi.plans import WARM_UP, DecodePlans, EncodePlans
+from exi.registry import message_sets, profiles
 from exi.schema import Item, MessageSet, XsdType
 from exi.tables import tables_of
 from exi.walk import Walker
@@ -239,3 +240,13 @@ def test_integers_in_groups(value: int, shift: int) -> None:
 def test_an_integer_longer_than_its_type_allows_is_left_to_the_walk() -> None:
     with pytest.raises(Slow):
         varint(b"\xff" * 100, 0, 5)
+
+
+@pytest.mark.parametrize("profile", [None, *profiles()])
+def test_every_type_has_a_plan_or_none(profile: str | None) -> None:
+    """A type that is given up halfway leaves nothing behind in the plan of the type that holds it."""
+    for schema in SETS:
+        engine = Engine(tables_for(schema, profile), warm_up=0)
+        for kind in range(len(engine.tables.classes)):
+            DecodePlans(engine.decoder).make(kind)
+            EncodePlans(engine.encoder).make(kind)
