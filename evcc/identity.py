@@ -13,7 +13,7 @@ from pki import vehicle_files
 from pki.chain import any_public_key
 from pki.errors import CertificateError, StoreError
 from pki.hierarchy import ISO20_FOLDER
-from pki.keys import KeyType, SigningKey, type_name
+from pki.keys import KeyType, PrivateKey, SigningKey, type_name
 from pki.names import common_name
 from pki.profiles import Edition
 from pki.store import read_certificates
@@ -43,6 +43,8 @@ class Iso20Identity:
     provisioning_certificate: x509.Certificate
     provisioning_sub_cas: tuple[x509.Certificate, ...]
     provisioning_key: SigningKey
+    receiver_key: PrivateKey
+    """What opens the envelopes: the provisioning key, or the X448 key that its certificate carries besides."""
     v2g_roots: tuple[x509.Certificate, ...]
 
     @property
@@ -87,6 +89,7 @@ def load_iso20(vehicle_folder: Path, pcid: Pcid) -> Iso20Identity | None:
         provisioning_certificate=files.provisioning.certificate,
         provisioning_sub_cas=files.provisioning_sub_cas,
         provisioning_key=_signer(files.provisioning.private_key(), folder / "provisioning.key"),
+        receiver_key=files.receiver_key,
         v2g_roots=_limited(files.v2g_roots, folder / "roots" / "v2g"),
     )
 

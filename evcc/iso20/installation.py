@@ -139,7 +139,7 @@ def examine(
     key = examiner.key(
         lambda: open_iso20(
             envelope_of(data),
-            identity.provisioning_key,
+            identity.receiver_key,
             pcid=pcid,
             certificate=certificate,
             dialect=dialect,
