@@ -1,0 +1,87 @@
+"""Three providers as processes: contract by one, car of another, under the root of the third."""
+
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from backend_stub.description_init import Outline, make_market
+from lab import loopback
+from lab.demo import command
+from lab.processes import Processes
+from pki.entropy import SystemEntropy
+from pki.names import common_name
+from pki.store import read_certificates
+from tests.system.kit import Stage
+
+pytestmark = pytest.mark.system
+
+NAMES = ("a", "b", "c")
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that are free now: providers must know each other's before the first one starts."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    try:
+        return [opened.getsockname()[1] for opened in sockets]
+    finally:
+        for opened in sockets:
+            opened.close()
+
+
+@pytest.mark.parametrize("separate", [True, False], ids=["three processes", "one process"])
+async def test_contract_of_a_for_a_car_of_b_that_trusts_c(tmp_path: Path, *, separate: bool) -> None:
+    lab = tmp_path / "lab"
+    outline = Outline(ports=free_ports(len(NAMES)))
+    market = make_market(lab, outline, now=datetime.now(UTC), entropy=SystemEntropy())
+    stub, at = command("backend-stub"), ("--json", "--market", str(market), "--provider")
+    async with Processes(tmp_path / "logs") as processes:
+        urls: dict[str, str] = {}
+        for names in [(name,) for name in NAMES] if separate else [NAMES]:
+            chosen = [option for name in names for option in ("--provider", name)]
+            child = await processes.serve(
+                f"provider-{''.join(names)}", [stub, "serve", "--json", "--market", str(market), *chosen]
+            )
+            urls |= child.ready["providers"]
+        assert set(urls) == set(NAMES)
+
+        async def run(name: str, *arguments: str) -> dict[str, str]:
+            output = await processes.run(name, [stub, *arguments])
+            answer: dict[str, str] = msgspec.json.decode(output)
+            return answer
+
+        car = tmp_path / "car"
+        built = await run("build", "oem", "build", *at, "b", "--region", "na", "--out", str(car))
+        assert [common_name(root) for root in read_certificates(car / "roots" / "v2g")] == ["V2G Root CA"]
+        assert built["v2gRoots"] == ["DC=V2G,O=Provider C,CN=V2G Root CA"]
+        contract = await run("onboard", "msp", "onboard", *at, "a", "--vehicle", str(car))
+        pools = {
+            name: msgspec.json.decode(
+                await processes.run(f"pool-{name}", [stub, "ccp", "list", *at, name, "--pcid", built["pcid"]])
+            )
+            for name in NAMES
+        }
+        for entries in pools.values():
+            assert [entry["emaid"] for entry in entries] == [contract["emaid"]]
+            assert entries[0]["cpsRootCertificateDN"] == "DC=V2G,O=Provider C,CN=V2G Root CA"
+
+        # A charger under C's root, so that the car trusts it, with the roots of every operator, attached to B.
+        roots = tmp_path / "mo"
+        await processes.run("roots", [stub, "rcp", "list", *at, "b", "--type", "mo", "--out", str(roots)])
+        settings = tmp_path / "secc.toml"
+        settings.write_text(f'[certificates]\nmo_roots = "{roots}"\n')
+        stage = Stage(tmp_path, processes, market_url=urls["b"])
+        charger = await processes.serve(
+            "charger",
+            [
+                *(command("secc"), "run", "--json", "--no-sdp", "--config", str(settings)),
+                *("--listen", f"{loopback.address()}:0", "--pki", str(lab / "c" / "pki")),
+                *("--backend", urls["b"]),
+            ],
+        )
+        stage.charger_address = charger.ready["address"]
+        code, summary = await stage.car(car)
+        assert (code, summary["outcome"], summary["contract_installed"]) == (0, "ok", True)
+        assert summary["emaid"] == contract["emaid"]
