@@ -31,6 +31,7 @@ _PROTOCOLS = tuple(
         protocols.ISO20_ACDP,
     )
 )
+_ISO20 = "iso20-"
 NotNegative = Annotated[float, Meta(ge=0)]
 
 
@@ -306,6 +307,10 @@ def check(config: Config, source: str) -> None:
     if "backend" in config.revocation.check and not (config.revocation.backend_url or config.backend.url):
         raise ConfigError(source, "revocation.check", "no backend to ask: give its URL (--backend)")
     listen = config.network.listen
+    only20 = all(key.startswith(_ISO20) for key in config.network.protocols)
+    if only20 and not (config.network.tls or config.network.iso20_plain):
+        reason = "ISO 15118-20 needs TLS; for tests without it, set network.iso20_plain"
+        raise ConfigError(source, "network.tls", reason)
     if not (config.network.sdp or listen):
         reason = "an address is needed where discovery is off (--listen), such as [::]:0"
         raise ConfigError(source, "network.listen", reason)

@@ -115,7 +115,10 @@ class Connection:
 
     def _conclude(self, end: End) -> None:
         self._release()
-        fields = {} if self._session is None else {"energy_wh": self._session.context.energy_wh}
+        fields: dict[str, object] = {}
+        if self._session is not None:
+            fields["protocol"] = self._session.protocol.key
+            fields["energy_wh"] = self._session.context.energy_wh
         self._channel.tracer.event("session.ended", outcome=end.outcome, reason=end.reason, **fields)
         level = logging.INFO if end.outcome == "ok" else logging.WARNING
         _log.log(level, "%s: %s: %s", self.name, end.outcome, end.reason)
@@ -189,7 +192,7 @@ class Connection:
     async def _send(self, answer: Answer, received: Received, limit: Limit) -> None:
         sent = await self._channel.send(
             answer.message,
-            payload_type=answer.payload_type,
+            payload_type=self._stream_of(answer, received),
             payload=answer.payload,
             limit=limit,
             deadline=timing.ISO2.tcp_close.from_now(self._clock.monotonic()),
@@ -201,6 +204,14 @@ class Connection:
             )
         if answer.refused:
             _log.warning("%s: %s to %s: %s", self.name, answer.code, received.name, answer.refused)
+
+    def _stream_of(self, answer: Answer, received: Received) -> PayloadType:
+        """Return the payload type of a response: -20 lets some messages run beside the main stream, both ways."""
+        if self._session is None:
+            return answer.payload_type
+        schemas = self._session.protocol.edition.schemas
+        same = schemas[answer.payload_type] is schemas[received.payload_type]
+        return received.payload_type if same else answer.payload_type
 
     async def _linger(self) -> None:
         """Let the car close first, for a while. What it still sends is read and counts for nothing."""

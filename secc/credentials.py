@@ -43,15 +43,16 @@ class ServerIdentity:
 def load_tls(config: Config, source: str, keylog: KeyLog | None) -> ServerTls:
     """Make the TLS side of the protocols that are to be spoken; raises ConfigError.
 
-    ISO 15118-20 needs ``iso20/`` in the folder of certificates; without it the charger has TLS 1.2 only.
+    ISO 15118-20 needs ``iso20/`` in the folder of certificates; without it a charger that speaks -2 as well
+    has TLS 1.2 only.
     """
     settings = config.certificates
-    protocols = chosen(config.network.protocols)
-    folder = iso20_folder(settings)
-    own20 = folder if any(protocol.tls13 for protocol in protocols) else None
-    identity = None
-    if own20 is None or not all(protocol.tls13 for protocol in protocols):
-        identity = load_identity(settings, source)
+    generations = {protocol.tls13 for protocol in chosen(config.network.protocols)}
+    own20 = iso20_folder(settings) if True in generations else None
+    if own20 is None and generations == {True}:
+        reason = f"ISO 15118-20 needs the folder {ISO20_FOLDER} in it, as `pnclab pki init` makes it"
+        raise ConfigError(source, "certificates.directory", reason)
+    identity = load_identity(settings, source) if False in generations else None
     try:
         return ServerTls(
             identity.chain if identity else None,

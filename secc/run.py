@@ -261,6 +261,7 @@ def _announce(server: Server, charger: Charger, tracer: Tracer, *, as_json: bool
         "plain_address": plain.listener.address if tls and plain else None,
         "sdp": interface,
         "exi_engine": exi.engine_name(),
+        "protocols": [protocol.key for protocol in server.protocols()],
     }
     tracer.event(
         "process.ready",
@@ -277,6 +278,7 @@ def _sentence(facts: Mapping[str, Any], charger: Charger) -> str:
     if facts["plain_address"]:
         words.append(f"plain TCP on {facts['plain_address']}")
     words.append(f"discovery on {facts['sdp']}" if facts["sdp"] else "no discovery")
+    words.append(f"speaking {', '.join(facts['protocols'])}")
     if charger.installs:
         words.append(f"contracts from {charger.config.backend.url}")
     return ", ".join(words)

@@ -10,6 +10,7 @@ from ipaddress import IPv6Address
 from secc.charger import Charger
 from secc.connection import Connection
 from secc.errors import StartError
+from secc.negotiation import spoken_on
 from secc.protocol import Protocol
 from v2g.capture import Capture
 from v2g.endpoint import Endpoint
@@ -17,7 +18,7 @@ from v2g.errors import ConnectError, InterfaceError, TlsError
 from v2g.net.interfaces import Interface
 from v2g.net.network import Listener, Network
 from v2g.net.sdp import SdpServer
-from v2g.net.stream import Stream
+from v2g.net.stream import Stream, TlsInfo
 from v2g.net.tap import TappedStream
 from v2g.net.tls import ServerTls, server_tls
 from v2g.sdp import SdpRequest, SdpResponse, Security, negotiate
@@ -107,6 +108,16 @@ class Server:
     def door(self, security: Security) -> Door | None:
         """Return the port with or without TLS, None if there is none."""
         return next((door for door in self.doors if door.security is security), None)
+
+    def protocols(self) -> list[Protocol]:
+        """Return what is spoken here, on one port or another."""
+        versions = self._tls.versions if self._tls is not None else ()
+        ways: list[TlsInfo | None] = [TlsInfo(version, "", 0.0) for version in versions]
+        if self.door(Security.NONE) is not None:
+            ways.append(None)
+        found = [spoken_on(self._protocols, way, self._charger) for way in ways]
+        spoken = {protocol.key for protocols in found for protocol in protocols}
+        return [protocol for protocol in self._protocols if protocol.key in spoken]
 
     async def _close(self) -> None:
         if self._sdp is not None:

@@ -67,7 +67,7 @@ class Edition:
         return self.name
 
     def payload_type(self, message: XsdType) -> PayloadType:
-        """Return the payload type that a message of this edition is sent with."""
+        """Return the payload type that a message of this edition is sent with: that of its main stream."""
         module = type(message).__module__
         return next(
             (number for number, schema in self.schemas.items() if schema.modules[0].__name__ == module),
@@ -115,14 +115,20 @@ def _foreign(message: XsdType, expected: str) -> MessageError:
     return MessageError(f"{name} instead of {expected}", f"/{name}", None)
 
 
-def _iso20(service: str, namespace: str, payload_type: PayloadType, schema: MessageSet) -> Edition:
+def _iso20(
+    service: str, namespace: str, payload_type: PayloadType, schema: MessageSet, *beside: PayloadType
+) -> Edition:
+    """Describe an energy service; ``beside`` the main stream its messages may run, too, as common ones do."""
+    common = (PayloadType.ISO20_SCHEDULE, PayloadType.ISO20_METERING, PayloadType.ISO20_PARKING)
+    schemas = {PayloadType.ISO20_MAIN: iso20.COMMON_MESSAGES, payload_type: schema}
+    schemas |= dict.fromkeys(common, iso20.COMMON_MESSAGES) | dict.fromkeys(beside, schema)
     return Edition(
         key=f"iso20-{service.lower()}",
         name=f"ISO 15118-20 {service}",
         namespace=namespace,
         major=1,
         minor=0,
-        schemas=MappingProxyType({PayloadType.ISO20_MAIN: iso20.COMMON_MESSAGES, payload_type: schema}),
+        schemas=MappingProxyType(schemas),
         timing=timing.ISO20,
         no_session=bytes(8),
         open=_open_iso20,
@@ -145,4 +151,6 @@ ISO2 = Edition(
 ISO20_AC = _iso20("AC", iso20.ac.NAMESPACE, PayloadType.ISO20_AC, iso20.AC)
 ISO20_DC = _iso20("DC", iso20.dc.NAMESPACE, PayloadType.ISO20_DC, iso20.DC)
 ISO20_WPT = _iso20("WPT", iso20.wpt.NAMESPACE, PayloadType.ISO20_WPT, iso20.WPT)
-ISO20_ACDP = _iso20("ACDP", iso20.acdp.NAMESPACE, PayloadType.ISO20_ACDP, iso20.ACDP)
+ISO20_ACDP = _iso20(
+    "ACDP", iso20.acdp.NAMESPACE, PayloadType.ISO20_ACDP, iso20.ACDP, PayloadType.ISO20_ACDP_STATUS
+)

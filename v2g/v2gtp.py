@@ -50,6 +50,14 @@ class PayloadType(IntEnum):
     ISO20_DC = 0x8004
     ISO20_ACDP = 0x8005
     ISO20_WPT = 0x8006
+    ISO20_SCHEDULE = 0x8101
+    """Schedule renegotiation, beside the main stream; common messages, like the other three."""
+    ISO20_METERING = 0x8102
+    """Metering confirmation."""
+    ISO20_ACDP_STATUS = 0x8103
+    """System status of ACDP; its own messages."""
+    ISO20_PARKING = 0x8104
+    """Parking status."""
     SDP_REQUEST = 0x9000
     SDP_RESPONSE = 0x9001
 

@@ -203,6 +203,11 @@ class ServerTls:
             raise TlsError("no certificate for the charger")
 
     @property
+    def versions(self) -> tuple[str, ...]:
+        """The versions that are served, named as :attr:`v2g.net.stream.TlsInfo.version` names them."""
+        return (*(("TLSv1.2",) if self._iso2 else ()), *(("TLSv1.3",) if self._iso20 else ()))
+
+    @property
     def reads_hello(self) -> bool:
         """Whether :meth:`choose` wants to see the ClientHello."""
         return bool(self._iso20)

@@ -280,3 +280,22 @@ class TestNonsense:
             assert place.of("message.rejected")[0]["field"] == "payload_type"
 
         virtual_time(scenario())
+
+
+class TestBesideTheMainStream:
+    def test_a_response_takes_the_way_of_its_request(self, virtual_time: VirtualTime) -> None:
+        async def scenario() -> None:
+            async with site() as place:
+                car = await place.car()
+                await kit.start_charging(car)
+                await car.ask(kit.delivery(kit.RENEGOTIATE))
+                for payload_type in (PayloadType.ISO20_SCHEDULE, PayloadType.ISO20_MAIN):
+                    request = kit.schedule() if payload_type != PayloadType.ISO20_MAIN else kit.delivery(STOP)
+                    message = kit.message_of(car.session_id, request, None, 0)
+                    await car.channel.send(message, payload_type=payload_type)
+                    received = await car.channel.receive()
+                    assert received.payload_type == payload_type
+                    assert str(getattr(received.message, "response_code", "")) == "OK"
+                await car.channel.close()
+
+        virtual_time(scenario())
