@@ -9,7 +9,7 @@ _EPILOG = """\
 examples:
   pnclab explain runs/latest --key runs/latest/car/oem/provisioning.key --trust runs/latest/pki
   pnclab explain request.exi response.exi --key receiver.key --json
-  pnclab explain docs/vectors/iso20/request.exi docs/vectors/iso20/response.exi \\
+  pnclab explain docs/vectors/iso20/CertificateInstallation*.exi \\
       --key docs/vectors/iso20/receiver.key --trust docs/vectors/iso20 --at 2026-01-02
 
 exit codes: 0 every step holds, 1 a step fails, 2 wrong usage or input that cannot be read
