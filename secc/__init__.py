@@ -1,5 +1,6 @@
-"""The charger (SECC): an ISO 15118 session as a table, an AC station, and contract bundles from a backend.
+"""The charger (SECC): ISO 15118-2 and -20 sessions as tables, AC and DC outlets, contract bundles from a backend.
 
-``secc.cli`` is the command, ``secc.server`` the process, ``secc.connection`` one car. The protocol is in
-``secc.session`` (rules that hold for all), ``secc.iso2`` (table and handlers); neither of them does I/O.
+``secc.cli`` is the command, ``secc.server`` the process, ``secc.connection`` one car. The protocols are in
+``secc.session`` (rules that hold for all), ``secc.iso2`` and ``secc.iso20`` (tables and handlers); none of them
+does I/O.
 """
