@@ -1,7 +1,8 @@
-"""What encoding and decoding a message costs, from and to Python objects: ``python -m benchmarks.codec``."""
+"""What encoding and decoding a message costs, from and to Python objects: ``python -m benchmarks.codec [--json]``."""
 
+import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -75,5 +76,21 @@ def report(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print the figures."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.codec",
+        description="What encoding and decoding a message costs, with the engine that is installed.",
+        epilog="example: PNCLAB_EXI_ENGINE=python python -m benchmarks.codec --json",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    options = parser.parse_args(arguments)
+    rows = run()
+    if options.json:
+        print(json.dumps({"engine": exi.engine_name(), "rows": [row._asdict() for row in rows]}))
+    else:
+        print(report(rows))
+
+
 if __name__ == "__main__":
-    print(report(run()))
+    main()

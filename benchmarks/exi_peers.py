@@ -10,9 +10,15 @@ the nanoseconds that one call took, or with a line that is no number where it ca
 the ratios refer to; without one they refer to the Python engine.
 
 All take turns on one message after the other, in short bursts, so that a clock that changes its pace changes it for
-all; medians are told, and ratios of medians.
+all; medians are told, and ratios of medians. ``--best`` tells the fastest burst instead: the figure to go by on a machine
+that has other things to do. A peer that takes milliseconds gets fewer bursts.
+
+``benchmarks/peers/`` has such programs for codecs that are called from Python; docs/exi-native.md says how to build and
+attach them.
 """
 
+import argparse
+import json
 import os
 import shlex
 import subprocess
@@ -46,6 +52,10 @@ MESSAGES = {
 }
 DIRECTIONS = ("encode", "decode")
 ROUNDS = 60
+FEWEST_ROUNDS = 5
+PEER_NS = 250_000_000
+"""About how long a slow contender may take for one direction of one message."""
+
 BURST_NS = 400_000
 WARM_UP = 200
 
@@ -116,7 +126,7 @@ class Peer:
 
 
 class Row(NamedTuple):
-    """What one message costs each contender, in microseconds: median encode and decode times, None where it cannot."""
+    """What one message costs each contender, in microseconds: encode and decode times, None where it cannot."""
 
     message: str
     size: int
@@ -151,62 +161,96 @@ def peers() -> list[Peer]:
     return [Peer(name.strip(), shlex.split(command)) for name, _, command in entries]
 
 
-def run() -> list[Row]:
-    """Measure every message with every contender."""
+def run(*, best: bool = False) -> list[Row]:
+    """Measure every message with every contender; ``best``: the fastest burst instead of the median."""
     vectors = {vector.name: vector for file in VECTORS.glob("exi_*.jsonl") for vector in read_vectors(file)}
     with ExitStack() as stack:
         others = [stack.enter_context(peer) for peer in peers()]
         contenders: list[Contender] = [*engines(), *others]
         return [
-            _measure(message, vectors[name], contenders)
+            _measure(message, vectors[name], contenders, min if best else median)
             for message, name in MESSAGES.items()
             if name in vectors
         ]
 
 
-def _measure(message: str, vector: Vector, contenders: Sequence[Contender]) -> Row:
+def _measure(
+    message: str, vector: Vector, contenders: Sequence[Contender], summary: Callable[[list[float]], float]
+) -> Row:
     times: dict[str, list[float | None]] = {contender.name: [] for contender in contenders}
     for direction in DIRECTIONS:
-        calls = {
-            contender.name: max(1, int(BURST_NS / took))
+        pace = {
+            contender.name: took
             for contender in contenders
-            if (took := contender.burst(direction, vector, 10)) is not None
+            if (took := contender.burst(direction, vector, 3)) is not None
         }
-        rounds: dict[str, list[float]] = {name: [] for name in calls}
-        for _ in range(ROUNDS):
+        calls = {name: max(1, int(BURST_NS / took)) for name, took in pace.items()}
+        rounds = {
+            name: min(ROUNDS, max(FEWEST_ROUNDS, int(PEER_NS / (took * calls[name]))))
+            for name, took in pace.items()
+        }
+        found: dict[str, list[float]] = {name: [] for name in calls}
+        for number in range(ROUNDS):
             for contender in contenders:
-                if contender.name in calls:
+                if number < rounds.get(contender.name, 0):
                     took = contender.burst(direction, vector, calls[contender.name])
-                    rounds[contender.name] += [] if took is None else [took]
+                    found[contender.name] += [] if took is None else [took]
         for name, measured in times.items():
-            measured.append(median(rounds[name]) / 1000 if rounds.get(name) else None)
+            measured.append(summary(found[name]) / 1000 if found.get(name) else None)
     return Row(message, len(vector.exi), {name: (encode, decode) for name, (encode, decode) in times.items()})
 
 
-def report(rows: list[Row]) -> str:
-    """Return the rows as a table, with the ratios to the first peer."""
+def report(rows: list[Row], *, best: bool = False) -> str:
+    """Return the rows as a table, with the ratios of our engines to every peer."""
     names = list(rows[0].times)
     own = [name for name in names if name in {"native", "python"}]
-    reference = next((name for name in names if name not in own), own[-1])
-    lines = [f"median µs, encode / decode{'':12}{'bytes':>6}" + "".join(f"{name:>18}" for name in names)]
+    others = [name for name in names if name not in own] or own[-1:]
+    kind = "fastest" if best else "median"
+    head = f"{kind} µs, encode / decode"
+    lines = [f"{head:38}{'bytes':>6}" + "".join(f"{name:>24}" for name in names)]
     for row in rows:
-        cells = "".join(f"{_pair(row.times[name]):>18}" for name in names)
+        cells = "".join(f"{_pair(row.times[name]):>24}" for name in names)
         lines.append(f"{row.message:38}{row.size:6}{cells}")
     for name in own:
-        if name != reference:
-            lines += ["", f"{name}: how many times as fast as {reference}, encode / decode"]
-            lines += (f"{row.message:38}{_ratios(row, name, reference)}" for row in rows)
+        against = [other for other in others if other != name]
+        if against:
+            title = f"{name}: how many times as fast as"
+            lines += ["", f"{title:44}" + "".join(f"{other:>24}" for other in against)]
+            for row in rows:
+                cells = "".join(f"{_ratios(row, name, other):>24}" for other in against)
+                lines.append(f"{row.message:44}{cells}")
     return "\n".join(lines)
 
 
 def _pair(times: tuple[float | None, float | None]) -> str:
-    return " / ".join("-" if time is None else f"{time:.2f}" for time in times)
+    return " / ".join("-" if time is None else f"{time:,.2f}" for time in times)
 
 
 def _ratios(row: Row, name: str, reference: str) -> str:
     pairs = zip(row.times[name], row.times[reference], strict=True)
-    return " / ".join(f"{theirs / ours:.2f}" if ours and theirs else "-" for ours, theirs in pairs)
+    return " / ".join(_ratio(theirs / ours) if ours and theirs else "-" for ours, theirs in pairs)
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if value < 100 else f"{value:,.0f}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print the figures."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.exi_peers",
+        description="Both EXI engines beside the codecs that PNCLAB_EXI_PEERS names.",
+        epilog="example: PNCLAB_EXI_PEERS='libcbv2g=/tmp/peer' python -m benchmarks.exi_peers --best",
+    )
+    parser.add_argument("--best", action="store_true", help="the fastest burst instead of the median")
+    parser.add_argument("--json", action="store_true", help="print one JSON array instead of tables")
+    options = parser.parse_args(arguments)
+    rows = run(best=options.best)
+    if options.json:
+        print(json.dumps([row._asdict() for row in rows]))
+    else:
+        print(report(rows, best=options.best))
 
 
 if __name__ == "__main__":
-    print(report(run()))
+    main()

@@ -245,8 +245,7 @@ def test_an_integer_longer_than_its_type_allows_is_left_to_the_walk() -> None:
 @pytest.mark.parametrize("profile", [None, *profiles()])
 def test_every_type_has_a_plan_or_none(profile: str | None) -> None:
     """A type that is given up halfway leaves nothing behind in the plan of the type that holds it."""
-    for schema in SETS:
-        engine = Engine(tables_for(schema, profile), warm_up=0)
-        for kind in range(len(engine.tables.classes)):
-            DecodePlans(engine.decoder).make(kind)
-            EncodePlans(engine.encoder).make(kind)
+    engine = Engine(tables_for(message_sets()["iso20-wpt"], profile), warm_up=0)
+    for kind in range(len(engine.tables.classes)):
+        DecodePlans(engine.decoder).make(kind)
+        EncodePlans(engine.encoder).make(kind)
