@@ -148,7 +148,8 @@ def _run(options: argparse.Namespace) -> int:
     from secc.run import run  # noqa: PLC0415
 
     given = vars(options)
-    keys = [key for _, key, _, _ in _TEXT_FLAGS] + [key for _, key, _ in _OFF_FLAGS] + ["network.protocols"]
+    keys = [key for _, key, _, _ in (*_TEXT_FLAGS, *_LIST_FLAGS)] + [key for _, key, _ in _OFF_FLAGS]
+    keys.append("network.protocols")
     changes = {key: given[key] for key in keys if given[key] is not None}
     try:
         run(options.config, changes, as_json=options.json, verbose=options.verbose)

@@ -40,12 +40,12 @@ class Stage:
         self.traces.append((name, path))
         return ["--trace", str(path)]
 
-    async def market(self, name: str = "market") -> Child:
+    async def market(self, *options: str, name: str = "market") -> Child:
         child = await self.processes.serve(
             name,
             [
                 *(command("backend-stub"), "serve", "--json", "--port", "0", "--pki", str(self.pki)),
-                *("--database", str(self.directory / "market.sqlite"), *self.trace(name)),
+                *("--database", str(self.directory / "market.sqlite"), *self.trace(name), *options),
             ],
         )
         self.market_url = child.ready["address"]
