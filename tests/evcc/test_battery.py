@@ -92,3 +92,22 @@ def test_energy_stays_inside_the_battery_and_the_offer(start: float, offered: fl
     taken = car.charge(seconds, offered)
     assert 0 <= taken <= min(offered, 11_000) * seconds / 3600 + 1e-6
     assert start <= car.energy_wh <= car.capacity_wh
+
+
+def test_giving_back_ends_at_the_floor() -> None:
+    battery = Battery(60_000, 30_000, 11_000)
+    assert battery.discharge(3600, 6_000, 20) == pytest.approx(6_000)
+    assert battery.soc_percent == pytest.approx(40)
+    assert battery.discharge(36_000, 6_000, 20) == pytest.approx(12_000)
+    assert battery.soc_percent == pytest.approx(20)
+    assert battery.discharge(3600, 6_000, 20) == 0
+    assert battery.discharge(3600, -5) == 0
+
+
+def test_a_dc_charger_goes_round_the_on_board_charger() -> None:
+    battery = Battery(60_000, 30_000, 11_000)
+    assert battery.power_w(100_000) == 11_000
+    assert battery.power_w(100_000, most_w=80_000) == 80_000
+    assert battery.charge(360, 50_000, most_w=80_000) == pytest.approx(5_000)
+    with pytest.raises(ValueError, match="forward"):
+        battery.discharge(-1, 5)

@@ -7,6 +7,7 @@ from evcc.cli import main
 from evcc.contracts import ContractStore
 from evcc.exit_codes import EXIT_CODES, ExitCode
 from tests.evcc.material import EMAIDS, NOW, World
+from tests.evcc.material20 import World20
 from tests.evcc.scenario import build_vehicle
 
 Capsys = pytest.CaptureFixture[str]
@@ -136,3 +137,76 @@ def test_nobody_at_the_other_end(car: Path, capsys: Capsys) -> None:
     (line,) = capsys.readouterr().out.splitlines()
     summary = json.loads(line)
     assert (summary["outcome"], summary["reason"], summary["exit_code"]) == ("failed", "no_connection", 4)
+
+
+# --- both generations ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def both(tmp_path: Path, world20: World20) -> Path:
+    folder = build_vehicle(tmp_path / "both", world20)
+    older, newer = (
+        ContractStore.open(folder / "contracts"),
+        ContractStore.open(folder / "iso20" / "contracts"),
+    )
+    for emaid in EMAIDS[:2]:
+        older.install(world20.contract(emaid), NOW)
+    for emaid in EMAIDS[1:3]:
+        newer.install(world20.contract20(emaid), NOW)
+    return folder
+
+
+def facts(both: Path, capsys: Capsys, *more: str) -> list[tuple[str, str, bool]]:
+    capsys.readouterr()
+    assert contracts(both, "list", "--json", *more) == 0
+    found = json.loads(capsys.readouterr().out)["contracts"]
+    return [(item["generation"], item["emaid"], item["chosen"]) for item in found]
+
+
+def test_both_generations_are_listed(both: Path, capsys: Capsys) -> None:
+    assert contracts(both, "list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert (lines[0], lines[3]) == ("ISO 15118-2:", "ISO 15118-20:")
+    assert lines[5].startswith(f"* {EMAIDS[2]}")
+    assert facts(both, capsys) == [
+        ("iso2", EMAIDS[0], False),
+        ("iso2", EMAIDS[1], True),
+        ("iso20", EMAIDS[1], False),
+        ("iso20", EMAIDS[2], True),
+    ]
+    assert facts(both, capsys, "--generation", "iso20") == facts(both, capsys)[2:]
+
+
+def test_a_contract_is_chosen_wherever_it_is(both: Path, capsys: Capsys) -> None:
+    assert contracts(both, "choose", EMAIDS[1]) == 0
+    assert [item[1] for item in facts(both, capsys) if item[2]] == [EMAIDS[1], EMAIDS[1]]
+    assert contracts(both, "choose", EMAIDS[0]) == 0
+    assert [item[1] for item in facts(both, capsys) if item[2]] == [EMAIDS[0], EMAIDS[1]]
+
+
+def test_a_contract_of_one_generation_is_removed(both: Path, capsys: Capsys) -> None:
+    assert contracts(both, "remove", EMAIDS[1], "--generation", "iso20") == 0
+    assert [item[:2] for item in facts(both, capsys)] == [
+        ("iso2", EMAIDS[0]),
+        ("iso2", EMAIDS[1]),
+        ("iso20", EMAIDS[2]),
+    ]
+    assert contracts(both, "remove", EMAIDS[5]) == 2
+
+
+def test_a_car_of_one_generation(car: Path, capsys: Capsys) -> None:
+    assert contracts(car, "list", "--generation", "iso20") == 2
+    assert "nothing of -20" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--protocols", "iso20-dc"], "iso20"),
+        (["--protocols", "iso2,iso9"], "no protocol 'iso9'"),
+        (["--control", "none"], "charging.control"),
+    ],
+)
+def test_protocols_that_cannot_be(car: Path, capsys: Capsys, flags: list[str], words: str) -> None:
+    assert main(["run", "--vehicle", str(car), "--json", *flags]) == 2
+    assert words in capsys.readouterr().err

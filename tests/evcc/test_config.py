@@ -8,12 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evcc import config, toml
-from evcc.config import Payment
+from evcc.config import Control, Direction, Payment
 from evcc.errors import ConfigError
+from v2g import timing
 from v2g.endpoint import Endpoint
 
 WHOLE = """
 payment = "external"
+protocols = ["iso2", "iso20-ac"]
 
 [network]
 interface = "eth0"
@@ -24,16 +26,31 @@ tls = false
 rounds = 3
 target_soc_percent = 90
 interval_s = 0.5
+loop_interval_s = 0.1
+control = "dynamic"
+bidirectional = true
+direction = "discharge"
+departure_s = 60
+pause_after_rounds = 2
+pause_s = 5
+max_pauses = 1
+check_in = true
 
 [contract]
 renew_before_h = 48
 check_digit = "ignore"
+maximum = 2
+prioritized_emaids = ["DE83DUIEN83QGZD"]
+fallback_external = true
+dialect = "aad-raw"
 
 [timers]
 ongoing_s = 30
 ongoing_interval_s = 0.2
 customer_wait_s = 120
 communication_setup_s = 10
+cable_check_s = 20
+pre_charge_s = 3
 
 [timers.messages]
 PaymentDetails = 2
@@ -53,6 +70,7 @@ def test_defaults() -> None:
     assert settings.renew_before == timedelta(days=1)
     assert settings.message_timeout("CertificateInstallationReq").seconds == 5
     assert settings.message_timeout("SessionSetup").seconds == 2
+    assert settings.message_timeout("AC_ChargeLoopRes", timing.ISO20).seconds == 0.5
 
 
 def test_an_empty_file_is_a_good_one(file: Path) -> None:
@@ -67,6 +85,12 @@ def test_every_key(file: Path) -> None:
     assert settings.interface == "eth0"
     assert settings.connect == Endpoint("fe80::1%eth0", 61341)
     assert not settings.tls
+    assert settings.protocols == ("iso2", "iso20-ac")
+    assert settings.charging.control is Control.DYNAMIC
+    assert settings.charging.direction is Direction.DISCHARGE
+    assert settings.contract.prioritized_emaids == ("DE83DUIEN83QGZD",)
+    assert settings.dialect.name == "aad-raw"
+    assert settings.timers.pre_charge_s == 3
     assert settings.charging.rounds == 3
     assert settings.charging.target_soc_percent == 90
     assert settings.renew_before == timedelta(days=2)
@@ -95,6 +119,19 @@ def test_the_command_line_goes_on_top(file: Path) -> None:
         ("[charging]\nrounds = 1.5", "charging.rounds", "int"),
         ("[charging]\ntarget_soc_percent = 101", "charging.target_soc_percent", "<= 100"),
         ("[charging]\ninterval_s = 40", "charging.interval_s", "< 40"),
+        ("protocols = ['iso3']", "protocols", "iso20-dc"),
+        ("protocols = ['iso2', 'iso2']", "protocols", "twice"),
+        ("[charging]\nloop_interval_s = 0.5", "charging.loop_interval_s", "< 0.5"),
+        ("[charging]\ncontrol = 'none'", "charging.control", "none"),
+        ("[charging]\ndirection = 'discharge'", "charging.direction", "bidirectional"),
+        ("[contract]\nmaximum = 9", "contract.maximum", "<= 8"),
+        ("[contract]\nprioritized_emaids = ['me']", "contract.prioritized_emaids", "eMAID"),
+        (
+            "[contract]\nmaximum = 1\nprioritized_emaids = ['DE83DUIEN83QGZD', 'FRXYZ1234567892']",
+            "contract.prioritized_emaids",
+            "maximum",
+        ),
+        ("[contract]\ndialect = 'slang'", "contract.dialect", "wwcp"),
         ("[charging]\nspeed = 1", "charging.speed", "no such key"),
         ("[contract]\ncheck_digit = 'maybe'", "contract.check_digit", "maybe"),
         ("[timers]\nongoing_s = 0", "timers.ongoing_s", "> 0"),

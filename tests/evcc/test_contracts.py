@@ -15,7 +15,9 @@ from evcc.errors import (
     ContractStoreError,
     ContractStoreFullError,
 )
+from pki.profiles import Edition
 from tests.evcc.material import EMAIDS, NOW, World
+from tests.evcc.material20 import World20
 
 DAY = timedelta(days=1)
 
@@ -115,6 +117,58 @@ def test_a_contract_about_to_expire_counts_as_expired(
         store.install(contract, NOW)
     replaced = store.install(contracts[5], NOW + 8.5 * DAY, margin=DAY)
     assert [contract.emaid for contract in replaced] == [contracts[0].emaid]
+
+
+def test_several_at_once_and_the_first_is_chosen(store: ContractStore, contracts: list[Contract]) -> None:
+    store.install(contracts[4], NOW)
+    installed = store.install_all(contracts[:3], NOW)
+    assert installed.stored == tuple(contracts[:3])
+    assert installed.refused == installed.replaced == ()
+    assert emaids(store) == [contract.emaid for contract in (contracts[4], *contracts[:3])]
+    assert chosen(ContractStore.open(store.directory)) == contracts[0].emaid
+
+
+def test_of_several_those_are_kept_that_have_room(store: ContractStore, contracts: list[Contract]) -> None:
+    for contract in contracts[:4]:
+        store.install(contract, NOW)
+    newer = World(seed=9).contract(contracts[1].emaid)
+    installed = store.install_all([contracts[5], newer, contracts[6]], NOW)
+    assert installed.stored == (contracts[5], newer)
+    assert installed.refused == (contracts[6],)
+    assert [old.emaid for old in installed.replaced] == [contracts[1].emaid]
+    assert len(emaids(store)) == MAX_CONTRACTS
+
+
+def test_several_take_the_places_of_those_that_expired(
+    store: ContractStore, contracts: list[Contract]
+) -> None:
+    for contract in contracts[:5]:
+        store.install(contract, NOW)
+    installed = store.install_all(contracts[5:7], NOW + 11.5 * DAY)
+    assert [old.emaid for old in installed.replaced] == [contracts[0].emaid, contracts[1].emaid]
+    assert len(pem_files(store)) == MAX_CONTRACTS
+
+
+def test_when_none_of_several_has_room_nothing_changes(
+    store: ContractStore, contracts: list[Contract]
+) -> None:
+    for contract in contracts[:5]:
+        store.install(contract, NOW)
+    with pytest.raises(ContractStoreFullError):
+        store.install_all(contracts[5:7], NOW)
+    assert emaids(store) == [contract.emaid for contract in contracts[:5]]
+
+
+def test_contracts_of_either_kind_of_key(store: ContractStore, world20: World20) -> None:
+    for suite in (Edition.ISO20, Edition.ISO20_ED448):
+        contract = World20(suite=suite).contract20()
+        store.install(contract, NOW)
+        again = ContractStore.open(store.directory).chosen
+        assert again is not None
+        assert again.key.public_key() == contract.key.public_key()
+        assert again.certificate == contract.certificate
+    with pytest.raises(ValueError, match="none of ECDSA"):
+        _ = World20(suite=Edition.ISO20_ED448).contract20().ecdsa_key
 
 
 def test_choosing(store: ContractStore, contracts: list[Contract]) -> None:

@@ -289,7 +289,7 @@ def test_any_limits(drive20: Drive, limits: Any) -> None:
 
 def any_dc_round(code: Any, status: Any, current: Any, voltage: Any, limit: Any) -> Any:
     def answer(charger: c.Charger, request: Any) -> Any:
-        usual = c20.dc_loop()(charger, request)
+        usual: Any = c20.dc_loop()(charger, request)
         usual.response_code = code
         usual.evse_status = status
         usual.evse_present_current = current
