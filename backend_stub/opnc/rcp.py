@@ -167,6 +167,7 @@ def router(pool: RootCertificatePool, *, strict: bool) -> APIRouter:
         "/rootcertificates",
         summary="Take a trust anchor in",
         responses=refusals(Code.CHAIN, Code.CHAIN_EXPIRED),
+        response_model_exclude_none=True,
     )
     async def put_root(body: NewRoot, _party: Annotated[Party, allow(Scope.RCP_WRITE)]) -> RootAnswer:
         """Believe a root from now on. For whoever runs the market; repeating it changes nothing."""
@@ -179,6 +180,7 @@ def router(pool: RootCertificatePool, *, strict: bool) -> APIRouter:
         "/rootcertificates/{rootCertificateId}",
         summary="Get one trust anchor",
         responses=refusals(Code.UNKNOWN),
+        response_model_exclude_none=True,
     )
     async def get_root(
         rootCertificateId: UUID,  # noqa: N803 - as on the wire
