@@ -37,6 +37,8 @@ __all__ = [
 ]
 
 _T = TypeVar("_T", bound=x509.ExtensionType)
+_Pairs = frozenset[tuple[x509.Certificate, x509.Certificate]]
+"""Certificates of which each first one is known to be signed by its second."""
 
 _UNDERSTOOD = frozenset({ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE})
 # Annex B of -20 marks these critical, which RFC 5280 does not. Where revocation can be asked for is for whoever
@@ -188,6 +190,7 @@ def validate(
     at: datetime,
     profile: Profile,
     revocation: RevocationChecker | None = None,
+    verified: Sequence[x509.Certificate] = (),
 ) -> tuple[x509.Certificate, ...]:
     """Return the path from ``leaf`` to one of ``roots``, or raise.
 
@@ -195,7 +198,9 @@ def validate(
     must be the order of issuing: each signs the one before it, the first signs the leaf. ``roots`` are
     the trust anchors; they never travel. ``at`` is the time to judge validity at and must carry a zone.
     ``profile`` says what the leaf must be (a CA's profile judges a CA). ``revocation`` is asked about the whole
-    path but its root; :class:`pki.revocation.SoftFail` around it lets pass what nobody knows.
+    path but its root; :class:`pki.revocation.SoftFail` around it lets pass what nobody knows. ``verified`` is a
+    path, leaf to root, in which TLS has checked that each is signed by the next: those signatures are not
+    checked again.
 
     Raises :class:`CertificateError` whose rule names the first thing found wrong. A ValueError means that
     the caller passed a time without a zone, or asked to validate a root, which is trusted and not judged.
@@ -215,9 +220,10 @@ def validate(
     for facts in wire[1:]:
         _check_form(facts, profile.issuer)
     _check_order(wire, anchors)
+    known = frozenset(pairwise(verified))
     for lower, upper in pairwise(wire):
-        _check_issued(lower, upper)
-    path = [*wire, _anchor_of(wire[-1], anchors)]
+        _check_issued(lower, upper, known)
+    path = [*wire, _anchor_of(wire[-1], anchors, known)]
     _check_leaf(path[0], profile)
     _check_authorities(path, profile)
     for facts in path:
@@ -314,14 +320,14 @@ def _check_order(wire: list[_Facts], anchors: list[_Facts]) -> None:
     raise reached.fail(Rule.UNKNOWN_ISSUER, f"no certificate for {_issuer(reached)} in the chain")
 
 
-def _check_issued(lower: _Facts, upper: _Facts) -> None:
+def _check_issued(lower: _Facts, upper: _Facts, known: _Pairs) -> None:
     if not lower.names_key(upper):
         raise lower.fail(Rule.UNKNOWN_ISSUER, f"{_issuer(lower)} is there, but with another key")
-    if not _signed_by(lower, upper):
+    if not _signed_by(lower, upper, known):
         raise lower.fail(Rule.BAD_SIGNATURE, f"the signature is not that of {_issuer(lower)}")
 
 
-def _anchor_of(last: _Facts, anchors: list[_Facts]) -> _Facts:
+def _anchor_of(last: _Facts, anchors: list[_Facts], known: _Pairs) -> _Facts:
     """Return the trusted root that issued ``last``. Roots may share a name when one follows another."""
     named = [anchor for anchor in anchors if last.names(anchor)]
     if not named:
@@ -330,7 +336,7 @@ def _anchor_of(last: _Facts, anchors: list[_Facts]) -> _Facts:
     if not with_key:
         raise last.fail(Rule.UNKNOWN_ISSUER, f"a root {_issuer(last)} is trusted, but with another key")
     for anchor in with_key:
-        if _signed_by(last, anchor):
+        if _signed_by(last, anchor, known):
             return anchor
     raise last.fail(Rule.BAD_SIGNATURE, f"the signature is not that of the trusted root {_issuer(last)}")
 
@@ -341,7 +347,9 @@ def _require_type(certificate: x509.Certificate, key: PublicKey, expected: KeyTy
         raise CertificateError(Rule.WRONG_KEY_TYPE, label, f"a {found} key, expected {expected}")
 
 
-def _signed_by(lower: _Facts, upper: _Facts) -> bool:
+def _signed_by(lower: _Facts, upper: _Facts, known: _Pairs) -> bool:
+    if (lower.certificate, upper.certificate) in known:
+        return True
     try:
         lower.certificate.verify_directly_issued_by(upper.certificate)
     except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):

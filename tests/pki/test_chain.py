@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import exi
 from pki import chain
-from pki.defects import _build, _one_level, sound_chain
+from pki.defects import Chain, _build, _one_level, defect, sound_chain
 from pki.entropy import SeededEntropy
 from pki.errors import CertificateError, PkiError, Rule
 from pki.hierarchy import MEMBERS, Hierarchy
@@ -409,3 +409,33 @@ def test_extensions_that_annex_b_of_iso20_marks_critical(edition: Edition) -> No
         assert caught.value.rule is Rule.UNKNOWN_CRITICAL_EXTENSION
     else:
         validate()
+
+
+class TestSignaturesCheckedElsewhere:
+    """TLS has checked a path already: exactly its signatures count as checked."""
+
+    def judge_with(self, made: Chain, verified: list[x509.Certificate]) -> None:
+        leaf, above = made.leaf.certificate, made.intermediates
+        chain.validate(leaf, above, [made.root], at=NOW, profile=CPS_LEAF, verified=verified)
+
+    def test_taken_for_granted(self) -> None:
+        forged = defect("wrong_signature").make(bench(CPS_LEAF))
+        self.judge_with(forged, [forged.leaf.certificate, *forged.intermediates, forged.root])
+
+    def test_only_where_they_stand_in_the_path(self) -> None:
+        forged, sound = (defect("wrong_signature").make(bench(CPS_LEAF)), sound_chain(bench(CPS_LEAF)))
+        for path in (
+            [],
+            [sound.leaf.certificate, *sound.intermediates, sound.root],
+            [forged.leaf.certificate],
+            [*forged.intermediates, forged.root],
+        ):
+            with pytest.raises(CertificateError) as caught:
+                self.judge_with(forged, path)
+            assert caught.value.rule is Rule.BAD_SIGNATURE
+
+    def test_everything_else_is_checked(self) -> None:
+        expired = defect("expired").make(bench(CPS_LEAF))
+        with pytest.raises(CertificateError) as caught:
+            self.judge_with(expired, [expired.leaf.certificate, *expired.intermediates, expired.root])
+        assert caught.value.rule is Rule.EXPIRED

@@ -197,9 +197,13 @@ class _Engine:
         # A server is not given the client's own certificate with the rest of the chain.
         return chain if leaf is None or leaf in chain else (leaf, *chain)
 
+    def verified_chain(self) -> tuple[bytes, ...]:
+        """Return the path that OpenSSL verified in DER, leaf to root; empty where the library does not tell."""
+        return self._chain("get_verified_chain")
+
     def check_validity(self, now: datetime) -> None:
         """Judge the path that OpenSSL verified, leaf to root, at ``now``; TlsError names the certificate."""
-        for der in self._chain("get_verified_chain"):
+        for der in self.verified_chain():
             certificate = x509.load_der_x509_certificate(der)
             subject = certificate.subject.rfc4514_string()
             if now > certificate.not_valid_after_utc:
@@ -325,7 +329,7 @@ def _outcome(engine: _Engine, config: ClientTls | ServerTls, choice: Choice, ela
                 f"the peer chose {info.cipher}; ISO 15118-20 allows {', '.join(allowed)}", "CIPHER"
             )
         if config.strict:
-            judge(info.peer_chain, config)
+            judge(info.peer_chain, engine.verified_chain(), config)
     if config.now is not None and info.peer_chain:
         engine.check_validity(config.now())
     return info

@@ -19,8 +19,10 @@ from v2g.net.tls_words import NOT_ACCEPTED
 Config = ClientTls | ServerTls
 
 
-def judge(peer_chain: Sequence[bytes], config: Config) -> None:
+def judge(peer_chain: Sequence[bytes], verified: Sequence[bytes], config: Config) -> None:
     """Hold a peer of ISO 15118-20 to the profile of its kind of leaf.
+
+    ``verified`` is the path that OpenSSL found good; the signatures in it are not checked a second time.
 
     Raises TlsError whose reason names the certificate and the broken rule and whose code is that rule.
     """
@@ -28,7 +30,8 @@ def judge(peer_chain: Sequence[bytes], config: Config) -> None:
         raise TlsError("the peer sent no certificate", "NO_CERTIFICATE")
     try:
         leaf, *above = map(chain.parse, peer_chain)
-        _validate(leaf, above, config.roots_iso20, _profile(leaf, config), config)
+        path = [chain.parse(der) for der in verified]
+        _validate(leaf, above, config.roots_iso20, _profile(leaf, config), config, path)
     except CertificateError as error:
         raise TlsError(f"{NOT_ACCEPTED}: {error}", error.rule.value) from error
 
@@ -70,6 +73,7 @@ def _validate(
     roots: Sequence[x509.Certificate],
     profile: Profile,
     config: Config,
+    verified: Sequence[x509.Certificate] = (),
 ) -> None:
     at = datetime.now(UTC) if config.now is None else config.now()
-    chain.validate(leaf, above, roots, at=at, profile=profile)
+    chain.validate(leaf, above, roots, at=at, profile=profile, verified=verified)
