@@ -153,7 +153,9 @@ def station_of(config: Config, clock: Clock) -> Station:
 
 def _inquiry(config: Config, source: str, clock: SystemClock) -> Inquiry | None:
     try:
-        return build(config.revocation, config.backend.url, config.backend.ca, clock)
+        return build(config, clock)
+    except CredentialsError as error:
+        raise ConfigError(source, "backend.credentials", str(error)) from error
     except OSError as error:  # ssl.SSLError among them
         place = config.revocation.ca or config.backend.ca
         raise ConfigError(source, "revocation.ca", f"{place}: {error.strerror or error}") from error

@@ -16,8 +16,8 @@ _CONNECTIONS = httpx.Limits(max_connections=64, max_keepalive_connections=16, ke
 class Fetcher:
     """An HTTP client with pooled connections for one status source.
 
-    ``ca_file`` holds the roots for https URLs (empty: those of the system), ``transport`` replaces the network in
-    tests. Redirects are refused, and no proxy is taken from the environment.
+    ``ca_file`` holds the roots for https URLs (empty: those of the system), ``auth`` signs requests to a
+    market that is closed, ``transport`` replaces the network in tests. Redirects are refused, and no proxy is taken from the environment.
     """
 
     def __init__(
@@ -26,6 +26,7 @@ class Fetcher:
         *,
         ca_file: str = "",
         max_bytes: int,
+        auth: httpx.Auth | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._clock = clock
@@ -33,6 +34,7 @@ class Fetcher:
         self._client = httpx.AsyncClient(
             verify=ssl.create_default_context(cafile=ca_file or None),
             transport=transport,
+            auth=auth,
             limits=_CONNECTIONS,
             timeout=None,  # noqa: S113 - the deadline bounds the whole call
             follow_redirects=False,

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from secc.config import Revocation
+from secc.config import Config
 from secc.errors import BundleError
+from secc.sources.oauth import market_auth
 from secc.status import ContractStatusSource, Question, Standing, StatusError, crl, ocsp
 from secc.status import backend as at_backend
 from secc.status.backend import BackendStatus
@@ -77,9 +78,13 @@ class Inquiry:
             await source.close()
 
 
-def build(settings: Revocation, backend_url: str, backend_ca: str, clock: Clock) -> Inquiry | None:
-    """Return the inquiry that a configuration asks for, None where it asks for none; OSError for a bad CA file."""
-    ca_file = settings.ca or backend_ca
+def build(config: Config, clock: Clock) -> Inquiry | None:
+    """Return the inquiry that a configuration asks for, None where it asks for none.
+
+    Raises OSError for a CA file, and CredentialsError for credentials that cannot be used.
+    """
+    settings, market = config.revocation, config.backend
+    ca_file = settings.ca or market.ca
     sources: list[ContractStatusSource] = []
     for kind in settings.check:
         if kind == "ocsp":
@@ -89,8 +94,10 @@ def build(settings: Revocation, backend_url: str, backend_ca: str, clock: Clock)
             fetcher = Fetcher(clock, ca_file=ca_file, max_bytes=crl.MAX_BYTES)
             sources.append(CrlStatus(fetcher, clock, place=settings.crl, refresh_s=settings.crl_refresh_s))
         else:
-            fetcher = Fetcher(clock, ca_file=ca_file, max_bytes=at_backend.MAX_BYTES)
-            sources.append(BackendStatus(fetcher, settings.backend_url or backend_url))
+            url = settings.backend_url or market.url
+            auth = market_auth(market.credentials, url, clock)
+            fetcher = Fetcher(clock, ca_file=ca_file, max_bytes=at_backend.MAX_BYTES, auth=auth)
+            sources.append(BackendStatus(fetcher, url))
     if not sources:
         return None
     return Inquiry(

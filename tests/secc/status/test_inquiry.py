@@ -159,14 +159,15 @@ def test_whatever_an_errand_brings() -> None:
 
 
 async def test_configuration() -> None:
-    assert build(Config().revocation, "", "", HandClock()) is None
+    assert build(Config(), HandClock()) is None
     changes = {
         "revocation.check": ["crl", "ocsp", "backend"],
         "revocation.ocsp_url": OCSP_URL,
         "revocation.on_silence": "refuse",
         "revocation.reserve_s": 1.0,
+        "backend.url": "http://127.0.0.1:1",
     }
-    inquiry = build(override(Config(), changes).revocation, "http://127.0.0.1:1", "", HandClock())
+    inquiry = build(override(Config(), changes), HandClock())
     assert inquiry is not None
     assert [source.name for source in inquiry._sources] == ["CRL", "OCSP", "backend"]
     assert (inquiry.accept_unknown, inquiry.reserve_s) == (False, 1.0)
