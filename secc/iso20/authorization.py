@@ -5,16 +5,21 @@ Only a wrong signature ends the session [V2G20-461].
 """
 
 from datetime import timedelta
+from functools import partial
 
 from pki import chain
 from pki.errors import CertificateError
 from secc import identification
 from secc.contract import Contract
+from secc.errors import BundleError
 from secc.iso20.certificates import profile_of, warning
 from secc.iso20.context import Iso20Context as Context
+from secc.iso20.context import UnderInquiry
 from secc.iso20.setup import authorizations
 from secc.iso20.states import State
-from secc.table import Refusal, Reply, Request
+from secc.status import Question, Standing
+from secc.status.inquiry import Inquiry, Verdict
+from secc.table import Errand, Refusal, Reply, Request
 from secc.waiting import Progress, overdue
 from v2g.errors import IdentifierError, SignatureError
 from v2g.messages.iso20 import common_messages as cm
@@ -26,11 +31,20 @@ from v2g.timing import ISO20 as TIMING
 EXPIRES_SOON = timedelta(days=21)
 """A contract that ends within this time is answered OK_CertificateExpiresSoon."""
 
+_PATIENCE_S = 0.75
+"""How long a request waits for an inquiry before it is answered Ongoing: half of its performance time."""
+_STANDINGS = {
+    Standing.REVOKED: ResponseCode.WARNING_CertificateRevoked,
+    Standing.CANCELED: ResponseCode.WARNING_GeneralPnCAuthorizationError,
+    Standing.UNKNOWN: ResponseCode.WARNING_GeneralPnCAuthorizationError,
+}
 _PROVIDER_ID = 5
 """Country and provider id, with which an eMAID begins."""
 
 
-def authorization(request: Request[cm.AuthorizationReq], context: Context) -> Reply | Refusal:
+def authorization(
+    request: Request[cm.AuthorizationReq], context: Context
+) -> Reply | Refusal | Errand[Verdict]:
     """Take the car's choice among what AuthorizationSetupRes offered."""
     body = request.body
     chosen = body.selected_authorization_service
@@ -48,7 +62,7 @@ def authorization(request: Request[cm.AuthorizationReq], context: Context) -> Re
 
 def _by_contract(
     request: Request[cm.AuthorizationReq], mode: cm.PnC_AReqAuthorizationMode, context: Context
-) -> Reply | Refusal:
+) -> Reply | Refusal | Errand[Verdict]:
     """Judge chain, signature and challenge, in this order: a key must be trusted before it proves anything."""
     try:
         contract = _contract(mode.contract_certificate_chain, context)
@@ -74,6 +88,41 @@ def _by_contract(
     if mode.gen_challenge != context.challenge:
         reason = "this is not the challenge of AuthorizationSetupRes"
         return _again(ResponseCode.WARNING_ChallengeInvalid, reason)
+    inquiry = context.charger.inquiry
+    if inquiry is None:
+        return _contract_accepted(contract, context)
+    return _asked(inquiry, contract, context)
+
+
+def _asked(inquiry: Inquiry, contract: Contract, context: Context) -> Errand[Verdict]:
+    """Ask whether the contract still stands; a car that repeats its request waits for the same inquiry."""
+    under_way = context.inquiry
+    if under_way is not None and under_way.contract.certificate == contract.certificate:
+        return under_way.errand
+    errand = Errand(
+        run=partial(inquiry.ask, Question(contract.emaid, contract.path), context.tracer),
+        then=partial(_after_inquiry, inquiry, contract, context),
+        reserve_s=inquiry.reserve_s,
+        limit=TIMING.secc_ongoing_performance_time,
+        patience_s=_PATIENCE_S,
+    )
+    context.inquiry = UnderInquiry(contract, errand)
+    return errand
+
+
+def _after_inquiry(
+    inquiry: Inquiry, contract: Contract, context: Context, outcome: Verdict | BundleError | None
+) -> Reply | Refusal:
+    if outcome is None:
+        return Reply(_response(ResponseCode.OK, Processing.Ongoing), State.AUTHORIZATION)
+    context.inquiry = None
+    refused = inquiry.refusal(outcome)
+    if refused is not None:
+        return _again(_STANDINGS[refused.standing], refused.detail)
+    return _contract_accepted(contract, context)
+
+
+def _contract_accepted(contract: Contract, context: Context) -> Reply:
     context.contract = contract
     context.tracer.event("contract.used", emaid=contract.emaid)
     ends_in = contract.certificate.not_valid_after_utc - context.charger.clock.now()

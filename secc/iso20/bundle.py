@@ -16,11 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 import exi
 from pki import chain
 from pki.errors import CertificateError
-from pki.names import common_name
 from secc.errors import BundleError, BundleFailure
 from secc.iso20.certificates import profile_of
-from v2g.errors import IdentifierError, SignatureError
-from v2g.identifiers import Emaid
+from v2g.errors import SignatureError
 from v2g.messages import iso20
 from v2g.messages.iso20 import common_messages as cm
 from v2g.messages.xmldsig import Signature
@@ -39,15 +37,6 @@ class Bundle:
     def positive(self) -> bool:
         """True if it carries a contract; otherwise only its response code means anything."""
         return self.response.response_code.startswith("OK")
-
-    @property
-    def emaid(self) -> str:
-        """The eMAID in the contract certificate; raises BundleError GARBLED when there is none."""
-        try:
-            leaf = chain.parse(self.response.signed_installation_data.contract_certificate_chain.certificate)
-            return str(Emaid.parse(common_name(leaf), check=False))
-        except (CertificateError, IdentifierError) as error:
-            raise _garbled(f"contract certificate: {error}") from error
 
 
 def read(data: bytes) -> Bundle:

@@ -3,10 +3,21 @@
 from dataclasses import dataclass, field
 
 from secc.context import Context
+from secc.contract import Contract
 from secc.iso20.catalogue import Choice
 from secc.iso20.installing import Installation
 from secc.station import Kind
+from secc.status.inquiry import Verdict
+from secc.table import Errand
 from v2g.messages.iso20 import common_types
+
+
+@dataclass(frozen=True, slots=True)
+class UnderInquiry:
+    """A contract that somebody is being asked about."""
+
+    contract: Contract
+    errand: Errand[Verdict]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -16,6 +27,7 @@ class Iso20Context(Context):
     ``protocol_key``        the edition that was negotiated
     ``kind``                the kind of outlet that its energy services need; None: there are none for it here
     ``installation``        the certificate installation under way
+    ``inquiry``             the question under way whether its contract still stands
     ``choice``              energy service and parameter set that the car selected
     ``max_charge_w`` …      the car's own limits, from ChargeParameterDiscovery
     ``schedules_w``         power limit of each schedule tuple offered, by its id
@@ -30,6 +42,7 @@ class Iso20Context(Context):
     protocol_key: str
     kind: Kind | None
     installation: Installation | None = None
+    inquiry: UnderInquiry | None = None
     choice: Choice | None = None
     max_charge_w: float = 0.0
     max_charge_a: float = 0.0

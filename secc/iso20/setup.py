@@ -54,6 +54,7 @@ def authorization_setup(_request: Request[cm.AuthorizationSetupReq], context: Co
     options = authorizations(context)
     if not options:
         return Refusal(ResponseCode.FAILED, "contracts only, and the connection has no TLS")
+    context.contract, context.authorized = None, False  # a car that came back may identify itself anew
     contracts = external = None
     if cm.Authorization.PnC in options:
         providers = list(context.charger.config.payment.providers)
