@@ -25,14 +25,16 @@ def main() -> int:
     mode, folder = sys.argv[1], Path(sys.argv[2])
     worlds = (World(seed=1), World(seed=2))
     contracts = [world.contract(emaid) for emaid in EMAIDS[:3] for world in worlds]
-    kills = every_step(folder, contracts) if mode == "every-step" else at_random(folder, contracts)
+    several = [worlds[0].contract(emaid) for emaid in EMAIDS[1:4]]
+    batches = [*([contract] for contract in contracts), several]
+    kills = every_step(folder, batches) if mode == "every-step" else at_random(folder, contracts)
     print(json.dumps(kills))
     return 0
 
 
-def every_step(folder: Path, contracts: list[Contract]) -> dict[str, int]:
+def every_step(folder: Path, batches: list[list[Contract]]) -> dict[str, int]:
     counts = {"kills": 0, "kills_that_kept_the_old_state": 0, "kills_that_kept_the_new_state": 0}
-    for contract in contracts:
+    for batch in batches:
         step = 0
         while True:
             step += 1
@@ -40,15 +42,15 @@ def every_step(folder: Path, contracts: list[Contract]) -> dict[str, int]:
             child = os.fork()
             if child == 0:
                 kill_self_before(step)
-                ContractStore.open(folder).install(contract, NOW)
+                ContractStore.open(folder).install_all(batch, NOW)
                 os._exit(0)
             _, status = os.waitpid(child, 0)
             after = state(folder)
             if os.WIFEXITED(status):
-                assert contract.certificate.serial_number in after, "acknowledged, yet not there"
+                assert serials(batch) <= after, "acknowledged, yet not there"
                 break
             assert os.WTERMSIG(status) == signal.SIGKILL
-            tally(counts, before, after, contract)
+            tally(counts, before, after, batch)
     return counts
 
 
@@ -115,9 +117,14 @@ def state(folder: Path) -> set[int]:
     return {contract.certificate.serial_number for contract in store.contracts}
 
 
-def tally(counts: dict[str, int], before: set[int], after: set[int], contract: Contract) -> None:
+def serials(contracts: list[Contract]) -> set[int]:
+    return {contract.certificate.serial_number for contract in contracts}
+
+
+def tally(counts: dict[str, int], before: set[int], after: set[int], batch: list[Contract]) -> None:
+    """All contracts of a batch are there, or none of them is."""
     counts["kills"] += 1
-    if contract.certificate.serial_number in after:
+    if serials(batch) <= after:
         counts["kills_that_kept_the_new_state"] += 1
     else:
         assert after == before, "neither the old state nor the new one"

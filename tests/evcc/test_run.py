@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 
+from tests.evcc.bundle20 import several
 from tests.evcc.charger import Charger, Silence, charging_status
+from tests.evcc.charger20 import USUAL20
 from tests.evcc.material import World
+from tests.evcc.material20 import World20
 from tests.evcc.scenario import build_vehicle
 from v2g.net.clock import SystemClock
 from v2g.net.network import TcpNetwork
-from v2g.net.tls import ServerTls
+from v2g.net.tls import Iso20Server, ServerTls
 
 pytestmark = pytest.mark.system
 
@@ -141,3 +144,47 @@ async def test_signals(
     summary = json.loads(out)
     assert (process.returncode, summary["exit_code"], summary["reason"]) == (code, code, reason)
     assert charger.names[-1] == ("SessionStopReq" if code == 0 else "ServiceDiscoveryReq")
+
+
+def secured20(world: World20) -> Charger:
+    pki = world.pki
+    iso20 = Iso20Server(pki.chain("secc_leaf"), pki["secc_leaf"].signer(), [pki["oem_root"].certificate])
+    tls = ServerTls(world.cpo.wire, world.cpo.leaf.signing_key(), iso20=iso20)
+    return Charger(world, SystemClock(), usual=USUAL20, tls=tls)
+
+
+@pytest.fixture(scope="module")
+def today20() -> World20:
+    return World20(seed=8, at=datetime.now(UTC) - timedelta(hours=1))
+
+
+@pytest.mark.parametrize("protocol", ["iso20-dc", "iso20-ac"])
+async def test_iso20_over_real_sockets(today20: World20, tmp_path: Path, protocol: str) -> None:
+    folder = build_vehicle(tmp_path / "car", today20)
+    charger = secured20(today20)
+    charger.answers["CertificateInstallationReq"] = several(today20, 3)
+    trace, capture = tmp_path / "trace.jsonl", tmp_path / "car.pcapng"
+    code, lines, err = await run_car(
+        charger,
+        folder,
+        *("--protocols", protocol, "--rounds", "3", "--json"),
+        *("--trace", str(trace), "--capture", str(capture)),
+    )
+    assert (code, err) == (0, "")
+    summary = json.loads(lines[0])
+    assert (summary["protocol"], summary["control"]) == (protocol, "scheduled")
+    assert len(summary["contracts_installed"]) == 3
+    (established,) = [event for event in events(trace) if event["kind"] == "tls.established"]
+    assert established["version"] == "TLSv1.3"
+    assert b"CLIENT_TRAFFIC_SECRET_0" in capture.read_bytes()
+
+
+async def test_what_a_person_sees_of_iso20(today20: World20, tmp_path: Path) -> None:
+    folder = build_vehicle(tmp_path / "car", today20)
+    code, lines, err = await run_car(
+        secured20(today20), folder, "--rounds", "2", "--control", "dynamic", "--bidirectional"
+    )
+    assert (code, err) == (0, "")
+    assert any("DC_BPT with dynamic control" in line for line in lines)
+    assert any("DC_PreCharge " in line for line in lines)
+    assert "DC_BPT, dynamic control" in lines[-1]

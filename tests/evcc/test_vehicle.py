@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from evcc import vehicle
+from evcc.dc import DcInlet
 from evcc.errors import ConfigError
+from evcc.vehicle import Bidirectional
 from pki.store import write_certificates, write_key
 from tests.evcc.material import World
 from tests.evcc.scenario import build_vehicle
@@ -111,3 +113,8 @@ def test_the_page_shows_a_vehicle(folder: Path) -> None:
     (folder / "vehicle.toml").write_text(example)
     documented = vehicle.load(folder)
     assert (documented.battery, documented.ac) == (plain.battery, plain.ac)
+    more = page.partition("## Vehicle folder")[2].split("```toml\n")[2].partition("```")[0]
+    (folder / "vehicle.toml").write_text(example + more)
+    documented = vehicle.load(folder)
+    assert documented.dc == DcInlet()
+    assert documented.bidirectional == Bidirectional(max_discharge_power_w=10_000)
