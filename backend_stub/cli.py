@@ -97,6 +97,8 @@ examples:
   backend-stub serve --pki pki --database market.db
   backend-stub serve --market lab/market.toml                  # all providers in one process
   backend-stub serve --market lab/market.toml --provider a     # one provider a process
+  backend-stub serve --market lab/market.toml --provider a --role ccp      # one role a process …
+  backend-stub serve --market lab/market.toml --provider a --role doors    # … behind one address
 """
 
 
@@ -118,6 +120,14 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--provider", action="append", default=[], help="with --market: only this one; repeatable"
+    )
+    parser.add_argument(
+        "--role",
+        action="append",
+        default=[],
+        choices=("rcp", "pcp", "ccp", "cps", "oem", "msp", "register", "doors"),
+        help="with --provider: only this role, the others in processes of their own; repeatable. `doors` is the "
+        "process at the provider's address, where no role runs",
     )
     _add_database_option(parser, required=False)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
@@ -279,6 +289,7 @@ def _serve_market(options: argparse.Namespace) -> int:
     settings = MarketSettings(
         market=options.market,
         providers=tuple(options.provider),
+        roles=tuple(options.role),
         trace=options.trace,
         json=options.json,
         verbose=options.verbose,
@@ -292,8 +303,8 @@ def _serve_one(options: argparse.Namespace) -> int:
 
     if options.database is None:
         return _fail(EXIT_CONFIG, "--pki needs --database FILE")
-    if options.provider:
-        return _fail(EXIT_CONFIG, "--provider needs --market FILE")
+    if options.provider or options.role:
+        return _fail(EXIT_CONFIG, "--provider and --role need --market FILE")
 
     def serve() -> None:
         run(
@@ -326,8 +337,6 @@ def _serve_telematics(options: argparse.Namespace) -> int:
         wmi=options.wmi.upper(),
         public_url=options.public_url,
         ca=options.ca,
-        client_id=options.client_id,
-        secret_file=options.client_secret_file,
         trace=options.trace,
         json=options.json,
         verbose=options.verbose,

@@ -3,8 +3,10 @@
 Several providers, or a role as a process of its own, are other wirings of the same interfaces.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,14 +23,14 @@ from backend_stub.cps.generation import ContractGenerator, HostedIssuer
 from backend_stub.cps.interface import ProvisioningService, Signer
 from backend_stub.cps.service import ProvisioningSigner, SigningIdentity
 from backend_stub.database import Database
-from backend_stub.errors import PkiFolderError
+from backend_stub.errors import MarketError, PkiFolderError
 from backend_stub.events import outbox as event_log
 from backend_stub.events import store as event_store
 from backend_stub.federation import store as federation_store
 from backend_stub.federation.cars import CarCopies, FederatedProvisioningPool, KnownCars
 from backend_stub.federation.contracts import FederatedContractPool
 from backend_stub.federation.desks import FederatedEntitlementDesk, RegisterElsewhere
-from backend_stub.federation.notices import Notices
+from backend_stub.federation.notices import CarWatcher, Notices
 from backend_stub.federation.roots import FederatedRootPool, PublishedRoots
 from backend_stub.federation.signing import FederatedProvisioningService
 from backend_stub.msp import store as msp_store
@@ -41,7 +43,7 @@ from backend_stub.oem.interface import CarMaker
 from backend_stub.oem.service import BackOffice, Maker
 from backend_stub.over_the_air import OverTheAir, open_over_the_air
 from backend_stub.pcp import store as pcp_store
-from backend_stub.pcp.interface import ProvisioningPool
+from backend_stub.pcp.interface import ProvisioningFollower, ProvisioningPool
 from backend_stub.pcp.service import CertificatePool
 from backend_stub.place import Place
 from backend_stub.rcp import store as rcp_store
@@ -51,6 +53,9 @@ from backend_stub.rcp.trust_list import TrustListSigner
 from backend_stub.register import store as register_store
 from backend_stub.register.interface import VehicleRegister
 from backend_stub.register.service import Register
+from backend_stub.remote.connection import RoleConnection, remote
+from backend_stub.remote.door import Inside
+from backend_stub.roles import Role
 from backend_stub.telematics import store as telematics_store
 from pki.chain import validate
 from pki.entropy import Entropy
@@ -73,6 +78,13 @@ SCHEMAS = (
     federation_store.SCHEMA,
 )
 _ROOTS = {RootType.V2G: "v2g_root", RootType.OEM: "oem_root", RootType.MO: "mo_root"}
+_FIRST_SETTLE_RETRY_S = 0.5
+_LAST_SETTLE_RETRY_S = 30.0
+
+Work = Callable[[], Coroutine[Any, Any, None]]
+
+_log = logging.getLogger(__name__)
+
 _ISSUERS = ("oem_sub_ca2", "mo_sub_ca2", "cps_leaf")
 
 
@@ -97,10 +109,42 @@ class Market:
     """Country and provider id of its mobility operator."""
     wmi: str
     """Of its car maker."""
-    copies: CarCopies
-    """What is held of other providers' cars."""
-    background: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
+    copies: CarWatcher
+    """Who keeps what is known of other providers' cars."""
+    inside: Mapping[str, Inside] = field(default_factory=dict)
+    """What runs here, for the other processes of the provider."""
+    background: Sequence[Work] = ()
     """Work that goes on as long as the market serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tools:
+    """What every role is made with."""
+
+    hierarchy: Hierarchy
+    database: Database
+    now: Callable[[], datetime]
+    entropy: Entropy
+    tracer: Tracer
+    place: Place
+    authority: CertificateAuthority
+
+    def away(self, role: Role) -> RoleConnection | None:
+        """Return the connection to a role that runs in another process."""
+        return self.place.elsewhere.get(role)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pools:
+    """The pools, each as the roles use it and, where that differs, as its door serves it."""
+
+    rcp: RootCertificatePool
+    rcp_door: RootCertificatePool
+    cars: ProvisioningPool
+    pcp_door: ProvisioningPool
+    copies: CarWatcher
+    ccp: ContractPool
+    cps: ProvisioningService
 
 
 async def open_market(
@@ -116,91 +160,56 @@ async def open_market(
     """Make the tables, wire the roles, fill the root pool, and settle what a killed process left behind.
 
     ``public_url`` is where relying parties reach this market; certificates point there for their revocation.
-    ``place`` is the provider's place among others; without it this is a market of one.
+    ``place`` is the provider's place among others, and says which of its roles run elsewhere; without it this is
+    a market of one, all in this process.
 
     Raises DatabaseError when the file cannot be used.
     """
     place = place or Place()
     database.create(SCHEMAS)
-    own_roots = RootPool(database, now)
-    for root_type, name in _ROOTS.items():
-        await own_roots.add(root_type, hierarchy[name].certificate)
     authority = await CertificateOffice.open(
         database, [hierarchy], now=now, entropy=entropy, settings=Settings(public_url=public_url)
     )
-    peers, wait_s = place.peers, place.peer_timeout_s
-    rcp: RootCertificatePool = own_roots
-    if peers:
-        rcp = FederatedRootPool(own_roots, peers, database, now)
-    own_cars = CertificatePool(database, rcp, now, authority)
-    copies = CarCopies(peers, rcp, place.maker_pins, database, now, wait_s)
-    notices = Notices(peers, database, now)
-    pcp: ProvisioningPool = own_cars
-    cars: ProvisioningPool = own_cars
-    if peers:
-        pcp = FederatedProvisioningPool(own_cars, copies, notices)
-        cars = KnownCars(pcp, own_cars, copies)
-    bundles = BundlePool(database, cars, rcp, now, tracer, authority)
-    own_cars.attach(bundles)
-    copies.attach(bundles)
-    signer = Signer(hierarchy.chain("cps_leaf"), hierarchy.root_of("cps_leaf").certificate)
-    identity = SigningIdentity(signer, hierarchy["cps_leaf"].signing_key())
-    cps: ProvisioningService = ProvisioningSigner([identity], rcp, cars, bundles, now, tracer, authority)
-    if peers:
-        cps = FederatedProvisioningService(cps, bundles, cars, rcp, peers, wait_s)
-    ccp: ContractPool = FreshlySigned(bundles, cps)
-    if peers:
-        ccp = FederatedContractPool(ccp, copies, peers, wait_s)
-    maker = Maker(
-        place.wmi,
-        hierarchy["oem_sub_ca1"].certificate,
-        hierarchy["oem_sub_ca2"],
-        place.regions,
-        place.default_region,
+    tools = _Tools(hierarchy, database, now, entropy, tracer, place, authority)
+    inside: dict[str, Inside] = {}
+    background: list[Work] = []
+    pools = await _wire_pools(tools, inside, background)
+    oem = await _wire_maker(tools, pools, inside, background)
+    register = _wire_register(tools, inside)
+    msp = await _wire_operator(tools, pools, oem, register, inside, background)
+    trust_list = TrustListSigner(
+        pools.rcp, hierarchy.chain("cps_leaf"), hierarchy["cps_leaf"].signing_key(), now
     )
-    oem = BackOffice(database, maker, pcp, rcp, now, entropy, issued=authority)
-    keeper = place.register_keeper
-    register = RegisterElsewhere(keeper) if keeper else Register(database, now, entropy)
-    makers = FederatedEntitlementDesk(oem, place.makers) if peers else oem
-    entitlements = Entitlements(place.proof_required, makers, register)
-    msp = ContractDesk(
-        database,
-        Operator(
-            place.country,
-            place.provider_id,
-            hierarchy["mo_sub_ca1"].certificate,
-            hierarchy["mo_sub_ca2"],
-        ),
-        Partners(cars, cps, ccp, register, authority),
-        entitlements,
-        now,
-        entropy,
-    )
-    await oem.settle()
-    await msp.settle()
-    trust_list = TrustListSigner(rcp, signer.chain, identity.key, now)
     generator = HostedIssuer(
         hierarchy["mo_sub_ca2"],
         hierarchy["mo_sub_ca1"].certificate,
         hierarchy["mo_root"].certificate,
         issued=authority,
-        provisioning=cars,
-        signing=cps,
-        contracts=ccp,
+        provisioning=pools.cars,
+        signing=pools.cps,
+        contracts=pools.ccp,
         now=now,
         entropy=entropy,
     )
     over_the_air = await open_over_the_air(
-        database, ccp=ccp, pcp=cars, rcp=rcp, now=now, entropy=entropy, tracer=tracer, wmi=place.wmi
+        database,
+        ccp=pools.ccp,
+        pcp=pools.cars,
+        rcp=pools.rcp,
+        now=now,
+        entropy=entropy,
+        tracer=tracer,
+        wmi=place.wmi,
+        feeds={peer.name: peer for peer in place.peers},
     )
     return Market(
         name=place.name,
         oem=oem,
         msp=msp,
-        cps=cps,
-        pcp=pcp,
-        ccp=ccp,
-        rcp=PublishedRoots(own_roots, rcp) if peers else own_roots,
+        cps=pools.cps,
+        pcp=pools.pcp_door,
+        ccp=pools.ccp,
+        rcp=pools.rcp_door,
         register=register,
         generator=generator,
         trust_list=trust_list,
@@ -209,9 +218,178 @@ async def open_market(
         over_the_air=over_the_air,
         operator_id=f"{place.country}{place.provider_id}",
         wmi=place.wmi,
-        copies=copies,
-        background=(notices.run,) if peers else (),
+        copies=pools.copies,
+        inside=inside,
+        background=background,
     )
+
+
+async def _wire_pools(tools: _Tools, inside: dict[str, Inside], background: list[Work]) -> _Pools:
+    """Make the pools and the signing service that run here, and connections to those that do not."""
+    place, database, now = tools.place, tools.database, tools.now
+    peers, wait_s = place.peers, place.peer_timeout_s
+    rcp: RootCertificatePool
+    rcp_door: RootCertificatePool
+    if away := tools.away(Role.RCP):
+        rcp = remote(RootCertificatePool, "rcp", away)
+        rcp_door = remote(RootCertificatePool, "rcp-door", away)
+    else:
+        own_roots = RootPool(database, now)
+        for root_type, name in _ROOTS.items():
+            await own_roots.add(root_type, tools.hierarchy[name].certificate)
+        rcp = rcp_door = own_roots
+        if peers:
+            rcp = FederatedRootPool(own_roots, peers, database, now)
+            rcp_door = PublishedRoots(own_roots, rcp)
+        inside["rcp"] = Inside(RootCertificatePool, rcp)
+        inside["rcp-door"] = Inside(RootCertificatePool, rcp_door)
+
+    followers: list[Callable[[ProvisioningFollower], None]] = []
+    copies: CarWatcher
+    cars: ProvisioningPool
+    pcp_door: ProvisioningPool
+    if away := tools.away(Role.PCP):
+        cars = remote(ProvisioningPool, "pcp", away)
+        pcp_door = remote(ProvisioningPool, "pcp-door", away)
+        copies = remote(CarWatcher, "copies", away)
+    else:
+        own_cars = CertificatePool(database, rcp, now, tools.authority)
+        kept = CarCopies(peers, rcp, place.maker_pins, database, now, wait_s)
+        copies, cars, pcp_door = kept, own_cars, own_cars
+        if peers:
+            notices = Notices(peers, database, now)
+            background.append(notices.run)
+            pcp_door = FederatedProvisioningPool(own_cars, kept, notices)
+            cars = KnownCars(pcp_door, own_cars, kept)
+        followers += [own_cars.attach, kept.attach]
+        inside["pcp"] = Inside(ProvisioningPool, cars)
+        inside["pcp-door"] = Inside(ProvisioningPool, pcp_door)
+        inside["copies"] = Inside(CarWatcher, copies)
+
+    ccp_away, cps_away = tools.away(Role.CCP), tools.away(Role.CPS)
+    stored: ContractPool
+    follower: ProvisioningFollower
+    cps: ProvisioningService
+    if ccp_away:
+        stored = remote(ContractPool, "ccp", ccp_away)
+        follower = remote(ProvisioningFollower, "ccp-follower", ccp_away)
+    else:
+        bundles = BundlePool(database, cars, rcp, now, tools.tracer, tools.authority)
+        stored, follower = bundles, bundles
+        inside["ccp-follower"] = Inside(ProvisioningFollower, bundles)
+    for attach in followers:
+        attach(follower)
+    if cps_away:
+        cps = remote(ProvisioningService, "cps", cps_away)
+    else:
+        cps = _signing(tools, rcp, cars, stored)
+        inside["cps"] = Inside(ProvisioningService, cps)
+    ccp = stored
+    if not ccp_away:
+        ccp = FreshlySigned(stored, cps)
+        if peers:
+            ccp = FederatedContractPool(ccp, copies, peers, wait_s)
+        inside["ccp"] = Inside(ContractPool, ccp)
+    return _Pools(rcp, rcp_door, cars, pcp_door, copies, ccp, cps)
+
+
+def _signing(
+    tools: _Tools, rcp: RootCertificatePool, cars: ProvisioningPool, contracts: ContractPool
+) -> ProvisioningService:
+    hierarchy, place = tools.hierarchy, tools.place
+    signer = Signer(hierarchy.chain("cps_leaf"), hierarchy.root_of("cps_leaf").certificate)
+    identity = SigningIdentity(signer, hierarchy["cps_leaf"].signing_key())
+    cps = ProvisioningSigner([identity], rcp, cars, contracts, tools.now, tools.tracer, tools.authority)
+    if not place.peers:
+        return cps
+    return FederatedProvisioningService(cps, contracts, cars, rcp, place.peers, place.peer_timeout_s)
+
+
+async def _wire_maker(
+    tools: _Tools, pools: _Pools, inside: dict[str, Inside], background: list[Work]
+) -> CarMaker:
+    if away := tools.away(Role.OEM):
+        oem_there: CarMaker = remote(CarMaker, "oem", away)
+        return oem_there
+    hierarchy, place = tools.hierarchy, tools.place
+    maker = Maker(
+        place.wmi,
+        hierarchy["oem_sub_ca1"].certificate,
+        hierarchy["oem_sub_ca2"],
+        place.regions,
+        place.default_region,
+    )
+    # The pool as its door has it tells the peers of a replaced key.
+    provisioning = pools.pcp_door
+    oem = BackOffice(
+        tools.database, maker, provisioning, pools.rcp, tools.now, tools.entropy, issued=tools.authority
+    )
+    inside["oem"] = Inside(CarMaker, oem)
+    await _settle(oem.settle, tools, background)
+    return oem
+
+
+def _wire_register(tools: _Tools, inside: dict[str, Inside]) -> VehicleRegister:
+    if keeper := tools.place.register_keeper:
+        return RegisterElsewhere(keeper)
+    if away := tools.away(Role.REGISTER):
+        register_there: VehicleRegister = remote(VehicleRegister, "register", away)
+        return register_there
+    register = Register(tools.database, tools.now, tools.entropy)
+    inside["register"] = Inside(VehicleRegister, register)
+    return register
+
+
+async def _wire_operator(
+    tools: _Tools,
+    pools: _Pools,
+    oem: CarMaker,
+    register: VehicleRegister,
+    inside: dict[str, Inside],
+    background: list[Work],
+) -> MobilityServiceProvider:
+    if away := tools.away(Role.MSP):
+        msp_there: MobilityServiceProvider = remote(MobilityServiceProvider, "msp", away)
+        return msp_there
+    hierarchy, place = tools.hierarchy, tools.place
+    makers = FederatedEntitlementDesk(oem, place.makers) if place.peers else oem
+    msp = ContractDesk(
+        tools.database,
+        Operator(
+            place.country,
+            place.provider_id,
+            hierarchy["mo_sub_ca1"].certificate,
+            hierarchy["mo_sub_ca2"],
+        ),
+        Partners(pools.cars, pools.cps, pools.ccp, register, tools.authority),
+        Entitlements(place.proof_required, makers, register),
+        tools.now,
+        tools.entropy,
+    )
+    inside["msp"] = Inside(MobilityServiceProvider, msp)
+    await _settle(msp.settle, tools, background)
+    return msp
+
+
+async def _settle(settle: Work, tools: _Tools, background: list[Work]) -> None:
+    """Settle what a killed process left: at once, or as soon as the other processes are there."""
+    if not tools.place.elsewhere:
+        await settle()
+        return
+
+    async def later() -> None:
+        wait_s = _FIRST_SETTLE_RETRY_S
+        while True:
+            try:
+                await settle()
+            except MarketError as error:
+                _log.info("what an earlier process left is settled later: %s", error)
+            else:
+                return
+            await asyncio.sleep(wait_s)  # the pause between two attempts
+            wait_s = min(2 * wait_s, _LAST_SETTLE_RETRY_S)
+
+    background.append(later)
 
 
 def load_hierarchy(directory: Path, *, now: datetime) -> Hierarchy:

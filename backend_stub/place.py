@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from backend_stub.federation.peer import Peer
 from backend_stub.oem.interface import EVERYWHERE
+from backend_stub.remote.connection import RoleConnection
+from backend_stub.roles import Role
 
 WMI = "PNC"
 COUNTRY = "DE"
@@ -32,5 +34,7 @@ class Place:
     """WMI → fingerprints of the OEM roots that a chain of this maker's cars may end at."""
     makers: Mapping[str, Peer] = field(default_factory=dict)
     """WMI → peer at which this car maker is; the own one is not among them."""
+    elsewhere: Mapping[Role, RoleConnection] = field(default_factory=dict)
+    """Roles of this provider that run in another process, and how to reach them."""
     register_keeper: Peer | None = None
     """Who keeps the vehicle register; None: this provider."""

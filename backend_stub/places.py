@@ -1,20 +1,30 @@
 """From the description of a market to the place that one of its providers has in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from backend_stub.description import Description, DescriptionError, Entitlement, Provider
 from backend_stub.federation.peer import Party, Peer
 from backend_stub.oem.interface import EVERYWHERE
 from backend_stub.place import COUNTRY, PROVIDER_ID, WMI, Place
+from backend_stub.remote.connection import RoleConnection
+from backend_stub.roles import Role
 from pki.hierarchy import Hierarchy
 from pki.names import fingerprint_sha256
 from v2g.net.oauth import ClientCredentials, CredentialsError, read_credentials
 
+_SECRET_LENGTH = 32
+
 
 def place_of(
-    description: Description, provider: Provider, hierarchy: Hierarchy, monotonic: Callable[[], float]
+    description: Description,
+    provider: Provider,
+    hierarchy: Hierarchy,
+    monotonic: Callable[[], float],
+    elsewhere: Mapping[Role, RoleConnection] | None = None,
 ) -> Place:
     """Return the place of ``provider``, with a connection to each of its peers (to be closed by the caller).
+
+    ``elsewhere`` are its roles that run in other processes, see :func:`roles_elsewhere`.
 
     Raises DescriptionError when the folder's roots are not those that the description pins, or a secret cannot be
     read.
@@ -56,8 +66,45 @@ def place_of(
             for peer in peers
             if (other := description.provider(peer.name)).maker is not None
         },
+        elsewhere=elsewhere or {},
         register_keeper=_register_keeper(description, provider, peers),
     )
+
+
+def roles_elsewhere(
+    description: Description, provider: Provider, here: Iterable[Role]
+) -> dict[Role, RoleConnection]:
+    """Return connections to the roles of ``provider`` that do not run ``here`` (to be closed by the caller).
+
+    Raises DescriptionError when one has no address.
+    """
+    secret = role_secret(description, provider)
+    found = {}
+    for role in Role:
+        if role in here:
+            continue
+        address = provider.role_listen.get(role)
+        if address is None:
+            key = f"provider {provider.name!r}: role_listen.{role}"
+            raise DescriptionError(description.path, key, "is missing: where does this role listen?")
+        found[role] = RoleConnection(role.value, address.url, secret)
+    return found
+
+
+def role_secret(description: Description, provider: Provider) -> str:
+    """Return what the role processes of a provider know each other by. Raises DescriptionError."""
+    key = f"provider {provider.name!r}: role_secret"
+    if provider.role_secret is None:
+        raise DescriptionError(description.path, key, "is needed for roles in processes of their own")
+    try:
+        secret = provider.role_secret.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DescriptionError(description.path, key, f"{provider.role_secret}: {error}") from error
+    if len(secret) < _SECRET_LENGTH:
+        raise DescriptionError(
+            description.path, key, f"{provider.role_secret}: at least {_SECRET_LENGTH} characters"
+        )
+    return secret
 
 
 def _regions(description: Description, provider: Provider) -> dict[str, frozenset[str] | None]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from starlette.types import ASGIApp
+
 import exi
 from backend_stub import logs
 from backend_stub.access.settings import from_description, open_gate
@@ -19,7 +21,9 @@ from backend_stub.database import Database
 from backend_stub.description import Description, DescriptionError, Provider
 from backend_stub.description_file import load
 from backend_stub.market import Market, load_hierarchy, open_market
-from backend_stub.places import place_of
+from backend_stub.places import place_of, role_secret, roles_elsewhere
+from backend_stub.remote.door import RoleDoor
+from backend_stub.roles import Role
 from backend_stub.serve import warm_up
 from backend_stub.server import Server, listen, own_url, server_config, url_of
 from backend_stub.web.app import create_app
@@ -27,6 +31,8 @@ from pki.entropy import SystemEntropy
 from v2g.net.clock import SystemClock
 from v2g.net.process import peak_rss_bytes
 from v2g.trace import JsonlSink, NullSink, Tracer
+
+DOORS = "doors"
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -37,6 +43,8 @@ class MarketSettings:
 
     market: Path
     providers: Sequence[str] = ()
+    roles: Sequence[str] = ()
+    """Of one provider these only, the others in processes of their own; ``doors``: none of them, only its address."""
     trace: Path | None = None
     json: bool = False
     verbose: bool = False
@@ -55,16 +63,15 @@ def run(settings: MarketSettings) -> None:
 async def _serve(settings: MarketSettings) -> None:
     description = load(settings.market)
     chosen = _chosen(description, settings.providers)
+    roles = _roles(description, chosen, settings.roles)
     with ExitStack() as stack:
         sink = JsonlSink(settings.trace) if settings.trace else NullSink()
         stack.callback(sink.close)
         tracer = Tracer("backend", sink, SystemClock().now)
-        listeners = {
-            provider.name: stack.enter_context(_listening(provider, description)) for provider in chosen
-        }
+        listeners = {provider.name: _listening(provider, description, roles, stack) for provider in chosen}
         async with AsyncExitStack() as ending:
             stands = [
-                await _open(provider, description, listeners[provider.name], tracer, ending)
+                await _open(_Choice(description, provider, roles), listeners[provider.name], tracer, ending)
                 for provider in chosen
             ]
             warm_up()
@@ -88,32 +95,48 @@ class _Stand:
     provider: Provider
     market: Market
     server: _Server
-    listener: socket.socket
+    listeners: Sequence[socket.socket]
     up: asyncio.Event
+    delivers: bool
+    """Events are delivered from here: from one process of the provider only, that of its contract pool."""
 
     async def serve(self) -> None:
         """Serve until the server is told to end."""
         async with asyncio.TaskGroup() as group:
             work = [group.create_task(run()) for run in self.market.background]
-            async with self.market.over_the_air.delivering(own_url(url_of(self.listener))):
-                await self.server.serve(sockets=[self.listener])
+            if self.delivers:
+                async with self.market.over_the_air.delivering(own_url(url_of(self.listeners[0]))):
+                    await self.server.serve(sockets=list(self.listeners))
+            else:
+                await self.server.serve(sockets=list(self.listeners))
             for task in work:
                 task.cancel()
 
 
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What of a provider runs here; ``roles`` None: everything."""
+
+    description: Description
+    provider: Provider
+    roles: frozenset[Role] | None
+
+
 async def _open(
-    provider: Provider,
-    description: Description,
-    listener: socket.socket,
-    tracer: Tracer,
-    ending: AsyncExitStack,
+    choice: _Choice, listeners: Sequence[socket.socket], tracer: Tracer, ending: AsyncExitStack
 ) -> _Stand:
     """Make one provider ready to serve; what it holds is closed with ``ending``."""
+    description, provider = choice.description, choice.provider
     clock = SystemClock()
     hierarchy = load_hierarchy(_pki(description, provider), now=clock.now())
     database = Database(provider.database)
     ending.callback(database.close)
-    place = place_of(description, provider, hierarchy, clock.monotonic)
+    elsewhere = {}
+    if choice.roles is not None:
+        elsewhere = roles_elsewhere(description, provider, choice.roles)
+    for connection in elsewhere.values():
+        ending.push_async_callback(connection.close)
+    place = place_of(description, provider, hierarchy, clock.monotonic, elsewhere)
     for peer in place.peers:
         ending.push_async_callback(peer.close)
     market = await open_market(
@@ -126,7 +149,8 @@ async def _open(
         place=place,
     )
     access = from_description(description.raw, description.path.absolute().parent)
-    access.check_host(listener.getsockname()[0])
+    for listener in listeners:
+        access.check_host(listener.getsockname()[0])
     gate = await open_gate(
         access, database, now=clock.now, monotonic=clock.monotonic, entropy=SystemEntropy()
     )
@@ -138,8 +162,12 @@ async def _open(
         strict_opnc=access.strict_opnc,
     )
     up = asyncio.Event()
-    server = _Server(server_config(app), up.set, market.over_the_air.events.close)
-    return _Stand(provider, market, server, listener, up)
+    asgi: ASGIApp = app
+    if choice.roles is not None:
+        asgi = RoleDoor(app, market.inside, role_secret(description, provider))
+    server = _Server(server_config(asgi), up.set, market.over_the_air.events.close)
+    delivers = choice.roles is None or Role.CCP in choice.roles
+    return _Stand(provider, market, server, listeners, up, delivers)
 
 
 async def _run(stands: Sequence[_Stand], settings: MarketSettings, tracer: Tracer) -> None:
@@ -165,7 +193,7 @@ async def _run(stands: Sequence[_Stand], settings: MarketSettings, tracer: Trace
 
 
 def _announce(stands: Sequence[_Stand], settings: MarketSettings, tracer: Tracer) -> None:
-    urls = {stand.provider.name: url_of(stand.listener) for stand in stands}
+    urls = {stand.provider.name: url_of(stand.listeners[0]) for stand in stands}
     pid = os.getpid()
     address = next(iter(urls.values()))
     tracer.event(
@@ -205,7 +233,33 @@ def _pki(description: Description, provider: Provider) -> Path:
     return provider.pki
 
 
-def _listening(provider: Provider, description: Description) -> socket.socket:
-    if provider.listen is None:
-        raise DescriptionError(description.path, f"provider {provider.name!r}: listen", "is missing")
-    return listen(provider.listen.host, provider.listen.port)
+def _roles(
+    description: Description, chosen: Sequence[Provider], names: Sequence[str]
+) -> frozenset[Role] | None:
+    """Return the roles to run here, None for all in one process; raises DescriptionError."""
+    if not names:
+        return None
+    if len(chosen) != 1:
+        raise DescriptionError(description.path, "provider", "--role needs --provider NAME: whose role?")
+    roles = frozenset(Role(name) for name in names if name != DOORS)
+    if roles and DOORS in names:
+        raise DescriptionError(description.path, "", f"--role {DOORS} is a process without any role")
+    if strange := roles - chosen[0].roles:
+        key = f"provider {chosen[0].name!r}: roles"
+        raise DescriptionError(description.path, key, f"does not have {', '.join(sorted(strange))}")
+    return roles
+
+
+def _listening(
+    provider: Provider, description: Description, roles: frozenset[Role] | None, stack: ExitStack
+) -> Sequence[socket.socket]:
+    """Listen at the provider's address, or where each of the roles of this process is expected."""
+    places = {"listen": provider.listen}
+    if roles:
+        places = {f"role_listen.{role}": provider.role_listen.get(role) for role in Role if role in roles}
+    listeners = []
+    for key, address in places.items():
+        if address is None:
+            raise DescriptionError(description.path, f"provider {provider.name!r}: {key}", "is missing")
+        listeners.append(stack.enter_context(listen(address.host, address.port)))
+    return listeners

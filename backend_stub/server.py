@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 import exi
 from backend_stub.errors import AddressError
@@ -27,7 +27,7 @@ _DRAIN_S = 5
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def server_config(app: FastAPI) -> uvicorn.Config:
+def server_config(app: ASGIApp) -> uvicorn.Config:
     """Return how ``app`` is served."""
     return uvicorn.Config(
         app,

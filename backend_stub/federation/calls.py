@@ -53,6 +53,14 @@ def budget_s(limit_s: float) -> float:
     return max(0.0, min(limit_s, SHARE * (deadline - asyncio.get_running_loop().time())))
 
 
+def remaining_s(limit_s: float) -> float:
+    """Return how long the work in hand may take altogether."""
+    deadline = _deadline.get()
+    if deadline is None:
+        return limit_s
+    return max(0.0, min(limit_s, deadline - asyncio.get_running_loop().time()))
+
+
 @contextmanager
 def directly() -> Iterator[None]:
     """Make a call of our own inside, to one provider that is known to have the answer: no broadcast, no loop."""

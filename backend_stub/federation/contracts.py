@@ -8,7 +8,7 @@ from backend_stub.ccp.interface import Collection, Contract, ContractPool, Insta
 from backend_stub.errors import Code, MarketError
 from backend_stub.federation import calls
 from backend_stub.federation.broadcast import MISSES, first_success
-from backend_stub.federation.cars import CarCopies
+from backend_stub.federation.notices import CarWatcher
 from backend_stub.federation.peer import Peer
 from backend_stub.reading import read_request
 
@@ -19,7 +19,7 @@ class FederatedContractPool:
     """Asks the own pool first, without waiting for anybody, and on a miss all peers at once."""
 
     def __init__(
-        self, local: ContractPool, copies: CarCopies, peers: Sequence[Peer], timeout_s: float
+        self, local: ContractPool, copies: CarWatcher, peers: Sequence[Peer], timeout_s: float
     ) -> None:
         self._local = local
         self._copies = copies

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 
 from backend_stub.database import Database
 from backend_stub.errors import MarketError
@@ -20,6 +21,14 @@ FIRST_RETRY_S = 1.0
 LAST_RETRY_S = 300.0
 
 _log = logging.getLogger(__name__)
+
+
+class CarWatcher(Protocol):
+    """Who keeps copies of other providers' entries."""
+
+    async def look_again(self, pcid: str) -> None:
+        """Bring the copy of a car up to date; nothing happens where there is none."""
+        ...
 
 
 class Notices:

@@ -1,12 +1,13 @@
 """What one provider tells another beyond OPCP: that a car of its has changed."""
 
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from fastapi import APIRouter, Response, status
 
 from backend_stub.access.guard import allow
 from backend_stub.access.interface import Party, Scope
 from backend_stub.errors import Code
+from backend_stub.federation.notices import CarWatcher
 from backend_stub.web.answers import refusals
 from backend_stub.web.fields import Body, PcidField
 
@@ -15,14 +16,6 @@ class Notice(Body):
     """A car whose entry may have changed."""
 
     pcid: PcidField
-
-
-class CarWatcher(Protocol):
-    """Who keeps copies of other providers' entries."""
-
-    async def look_again(self, pcid: str) -> None:
-        """Bring the copy of a car up to date; nothing happens where there is none."""
-        ...
 
 
 def router(watcher: CarWatcher) -> APIRouter:
