@@ -32,6 +32,9 @@ PUBLIC_PREFIXES = ("/docs/", "/static/", "/crl/", "/ocsp/", "/telematics/v1/vehi
 """What needs no token: pages without data, descriptions, what certificates themselves point to, and what proves
 itself in another way (credentials for tokens, webhooks by HMAC, cars by a signed challenge)."""
 
+UNLIMITED = ("/crl/", "/ocsp")
+"""What all chargers of an operator ask from one address, and what costs less than to refuse it."""
+
 CLIENT_RATE = Rate(per_s=200, burst=400)
 STRANGER_RATE = Rate(per_s=5, burst=20)
 """For one address that has no valid token: each try costs the hash of a secret or the check of a signature."""
@@ -66,7 +69,8 @@ class Gate:
             _count(self._clients, address)
             return OPEN
         if _is_public(scope["path"]):
-            _count(self._strangers if scope["path"] == TOKEN_PATH else self._clients, address)
+            if not scope["path"].startswith(UNLIMITED):
+                _count(self._strangers if scope["path"] == TOKEN_PATH else self._clients, address)
             return _NOBODY
         try:
             party = self.tokens.party(_bearer(Headers(scope=scope)))
