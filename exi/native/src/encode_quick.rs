@@ -43,8 +43,7 @@ impl<'e, 'py> Encoder<'e, 'py> {
         depth: usize,
     ) -> Outcome<Option<&'e Place>> {
         let tables = &self.engine.tables;
-        let Some(mut code) = tables.code_of_field(place, field) else { return Ok(None) };
-        let Some(mut quick) = tables.quick_at(place, code) else { return Ok(None) };
+        let Some((mut code, mut quick)) = tables.quick_of_field(place, field) else { return Ok(None) };
         let width = u32::from(place.width);
         match quick.action {
             Action::Run | Action::Class => {

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use crate::error::{Outcome, corrupt};
-use crate::plan::{Place, Quick, Run};
+use crate::plan::{Action, Place, Quick, Run};
 
 /// The kinds of productions, numbered as in `exi.grammar.Event`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -396,9 +396,26 @@ impl Tables {
         (code != NO_CODE).then_some(code.into())
     }
 
+    /// Code and short form of the first production that takes the value of a field.
+    ///
+    /// As when reading, the commonest code is a branch: where a field is required, or stands first among optional ones,
+    /// nothing needs to be looked up.
+    #[inline(always)]
+    pub fn quick_of_field(&self, place: &Place, field: usize) -> Option<(usize, &Quick)> {
+        let first = self.quick.get(place.first as usize)?;
+        if usize::from(first.field) == field {
+            return Some((0, first));
+        }
+        let code = self.code_of_field(place, field)?;
+        Some((code, self.quick_at(place, code)?))
+    }
+
     /// The event code of the end.
     #[inline(always)]
     pub fn code_of_end(&self, place: &Place) -> Option<usize> {
+        if self.quick.get(place.first as usize)?.action == Action::End {
+            return Some(0);
+        }
         let code = self.shortcuts.get(place.state as usize)?.end;
         (code != NO_CODE).then_some(code.into())
     }
