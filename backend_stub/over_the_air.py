@@ -5,7 +5,7 @@ Made with the market, set going with its server: deliveries begin once there is 
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +20,7 @@ from backend_stub.events.service import EventDesk
 from backend_stub.events.targets import TargetPolicy
 from backend_stub.pcp.interface import ProvisioningPool
 from backend_stub.rcp.interface import RootCertificatePool
+from backend_stub.telematics.following import Feed, poll
 from backend_stub.telematics.interface import MarketSide
 from backend_stub.telematics.market_side import Pools
 from backend_stub.telematics.proof import CarDoor
@@ -31,6 +32,7 @@ from v2g.trace import Tracer
 _DOOR_KEY = "door_key"
 _DOOR_KEY_BYTES = 32
 _SUBSCRIBER = "subscriber"
+_ASK_PEERS_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,9 @@ class OverTheAir:
     dispatcher: Dispatcher
     courier: Courier
     audience: Audience
+    feeds: Mapping[str, Feed]
+    """Peers by name: contracts for our cars may be in their pools."""
+    wmi: str
 
     @asynccontextmanager
     async def delivering(self, url: str) -> AsyncIterator[None]:
@@ -76,12 +81,16 @@ class OverTheAir:
         await self._subscribe(url + WEBHOOK_PATH)
         try:
             async with asyncio.TaskGroup() as group:
-                running = group.create_task(self.dispatcher.run(), name="webhooks")
+                running = [group.create_task(self.dispatcher.run(), name="webhooks")]
+                for name, feed in self.feeds.items():
+                    asking = poll(self.telematics.office, feed, _ASK_PEERS_S, feed=name, wmi=self.wmi)
+                    running.append(group.create_task(asking, name=f"events of {name}"))
                 try:
                     yield
                 finally:
                     self.events.close()
-                    running.cancel()
+                    for task in running:
+                        task.cancel()
         finally:
             await self.courier.close()
 
@@ -114,8 +123,13 @@ async def open_over_the_air(
     targets: TargetPolicy | None = None,
     retries: RetryPolicy | None = None,
     courier: Courier | None = None,
+    feeds: Mapping[str, Feed] | None = None,
 ) -> OverTheAir:
-    """Wire path A on tables that are there; nothing is delivered yet. ``courier`` replaces HTTP in tests."""
+    """Wire path A on tables that are there; nothing is delivered yet.
+
+    ``courier`` replaces HTTP in tests. ``feeds`` are connected providers by name, whose events about our cars are
+    asked for.
+    """
     bell = Bell()
     database.on_commit(bell.ring)
     policy = targets or TargetPolicy()
@@ -128,4 +142,6 @@ async def open_over_the_air(
         dispatcher=Dispatcher(database, carrier, bell, now, tracer, retries),
         courier=carrier,
         audience=Audience(owner=f"oem {wmi}", wmi=wmi),
+        feeds=feeds or {},
+        wmi=wmi,
     )

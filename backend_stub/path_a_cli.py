@@ -107,8 +107,12 @@ def add_telematics(
     add("--wmi", default="", help="only cars whose PCID begins so (default: all)")
     add("--public-url", default="", metavar="URL", help="where the market reaches this process")
     add("--ca", type=Path, metavar="FILE", help="roots to trust for an https market (PEM)")
-    add("--client-id", default="", help="for a market that is not open")
-    add("--client-secret-file", type=Path, metavar="FILE", help="holds the client's secret")
+    add(
+        "--credentials",
+        type=Path,
+        metavar="FILE",
+        help="who we are, where the market is closed (default: $PNCLAB_CREDENTIALS)",
+    )
     add("--trace", type=Path, metavar="FILE", help="append trace events to this JSONL file")
     add("--json", action="store_true", help="print the ready line as a JSON object")
     add("-v", "--verbose", action="store_true", help="log what helps to find a fault")

@@ -113,7 +113,7 @@ SCOPES: Mapping[Role, Set[Scope]] = MappingProxyType(
         },
         Role.CPO: _EVERYBODY | {Scope.CCP_ASK, Scope.PKI_ENROLL},
         Role.CPS: _EVERYBODY | {Scope.CCP_WRITE, Scope.PCP_READ, Scope.PKI_ENROLL},
-        Role.PEER: _EVERYBODY - {Scope.EVENTS}
+        Role.PEER: _EVERYBODY
         | {
             Scope.CCP_ASK,
             Scope.CCP_COLLECT,
@@ -129,7 +129,7 @@ SCOPES: Mapping[Role, Set[Scope]] = MappingProxyType(
 """What each role may do at most; a client may be given less. Who may do it with *which* contract or car,
 see :meth:`Party.check_contract` and :meth:`Party.check_vehicle`."""
 
-UNFORWARDED = frozenset({Scope.RCP_READ, Scope.CPS_READ, Scope.PKI_READ})
+UNFORWARDED = frozenset({Scope.RCP_READ, Scope.CPS_READ, Scope.PKI_READ, Scope.EVENTS})
 """Calls that no pool ever forwards; every other call of a peer must carry ``broadcast: true``."""
 
 _IDENTIFIERS: Mapping[Role, tuple[re.Pattern[str], str]] = MappingProxyType(

@@ -93,7 +93,8 @@ class Audience:
 
     A car maker (``wmi``) sees ``oem.*`` events of the cars whose PCID begins with it; a mobility operator
     (``provider``, country and provider id) sees ``mo.*`` events of contracts whose eMAID begins with it, and
-    those that name a car only. Everybody sees ``root.*``.
+    those that name a car only. Everybody sees ``root.*``. ``ANY_MAKER`` as ``wmi`` stands for every car maker: a
+    provider passes on to its own makers what concerns them.
     """
 
     owner: str = ""
@@ -101,6 +102,7 @@ class Audience:
     provider: str = ""
 
 
+ANY_MAKER = "*"
 EVERYBODY = Audience()
 
 

@@ -13,7 +13,14 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from backend_stub.database import UtcDateTime
-from backend_stub.events.interface import EVERYBODY, Audience, Event, EventType, RecordedEvent
+from backend_stub.events.interface import (
+    ANY_MAKER,
+    EVERYBODY,
+    Audience,
+    Event,
+    EventType,
+    RecordedEvent,
+)
 
 SCHEMA = sa.MetaData()
 
@@ -104,7 +111,9 @@ def _row(event: Event) -> dict[str, object]:
 def _visible(audience: Audience) -> list[sa.ColumnElement[bool]]:
     """Return the conditions of which an event must meet one to be shown to ``audience``."""
     allowed: list[sa.ColumnElement[bool]] = [_log.c.event_type.like(_ANY_ROOT)]
-    if audience.wmi:
+    if audience.wmi == ANY_MAKER:
+        allowed.append(_log.c.event_type.like(_ANY_OEM))
+    elif audience.wmi:
         ours = _log.c.pcid.startswith(audience.wmi, autoescape=True)
         allowed.append(sa.and_(_log.c.event_type.like(_ANY_OEM), ours))
     if audience.provider:

@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 from backend_stub.access import Party, Role, Scope, allow
 from backend_stub.errors import Code
 from backend_stub.events.interface import (
+    ANY_MAKER,
     EVERYBODY,
     Audience,
     DeadLetter,
@@ -164,12 +165,16 @@ _Types = Annotated[list[EventName], Query(alias="eventType", description="Only t
 
 
 def audience_of(party: Party) -> Audience:
-    """Return what a party may see: car makers and mobility operators their own, the others the roots."""
+    """Return what a party may see.
+
+    Car makers and mobility operators see their own, peers what concerns any car maker, the others the roots.
+    """
     if party.role is Role.ADMIN:
         return EVERYBODY
+    makers = {Role.OEM: party.id, Role.PEER: ANY_MAKER}
     return Audience(
         owner=str(party),
-        wmi=party.id if party.role is Role.OEM else "",
+        wmi=makers.get(party.role, ""),
         provider=party.id if party.role is Role.MSP else "",
     )
 
@@ -239,12 +244,18 @@ def router(log: EventLog, endpoints: WebhookEndpoints) -> APIRouter:
         types: _Types = [],  # noqa: B006 - FastAPI copies it
         after: _After = 0,
         limit: _Limit = _DEFAULT_EVENTS,
+        wmi: Annotated[
+            str,
+            Query(pattern="^([0-9A-Z]{3})?$", description="Of the events for car makers only this one's."),
+        ] = "",
     ) -> EventList:
         """Return the events after a sequence number, oldest first. Instead of a webhook, or to catch up."""
-        found = await log.events(after, limit, types=types, audience=_audience(request))
+        head = await log.head()  # before looking: what is numbered up to here, the look below sees
+        found = await log.events(after, limit, types=types, audience=_narrowed(_audience(request), wmi))
+        last = found[-1].sequence if found else after
         return EventList(
             events=[NumberedEvent.of(event) for event in found],
-            next=found[-1].sequence if found else after,
+            next=last if len(found) == limit else max(last, head),
         )
 
     @routes.get(
@@ -287,6 +298,13 @@ def router(log: EventLog, endpoints: WebhookEndpoints) -> APIRouter:
 
 def _audience(request: Request) -> Audience:
     return audience_of(request.state.party)
+
+
+def _narrowed(audience: Audience, wmi: str) -> Audience:
+    """Return an audience that asks for one car maker only, where it may see that one."""
+    if not wmi or (audience.owner and audience.wmi != ANY_MAKER):
+        return audience
+    return Audience(audience.owner or "anybody", wmi, audience.provider)
 
 
 async def _begin(log: EventLog, after: int | None, last_event_id: str | None) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 import msgspec
@@ -21,10 +22,12 @@ from backend_stub.certificates import der
 from backend_stub.cps.interface import ContractData, SignOrder
 from backend_stub.description import Pins
 from backend_stub.errors import Code, MarketError
+from backend_stub.events import EventType
 from backend_stub.federation import calls
 from backend_stub.pcp.interface import ProvisioningChain
 from backend_stub.rcp.interface import RootType
 from backend_stub.register.interface import Registration
+from backend_stub.telematics.interface import EventMessage, EventPage
 from pki.chain import parse
 from pki.errors import CertificateError
 from v2g.messages import iso2
@@ -171,6 +174,17 @@ class Peer:
     async def close(self) -> None:
         """Close the pooled connections."""
         await self._client.aclose()
+
+    async def events(
+        self, after: int, limit: int, types: Sequence[EventType], wmi: str = ""
+    ) -> tuple[Sequence[EventMessage], int]:
+        """Return events of the peer after a sequence number, and the number to go on after."""
+        query = urlencode(
+            {"after": after, "limit": limit, "eventType": [str(kind) for kind in types], "wmi": wmi},
+            doseq=True,
+        )
+        page = await self._call("GET", f"/v1/events?{query}", EventPage)
+        return page.events, page.next
 
     async def roots(self, root_type: RootType) -> Sequence[x509.Certificate]:
         """Return what the peer publishes as its roots of one branch; nothing of it is believed yet."""

@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
+from typing import Protocol
 
 from backend_stub.errors import MarketError
-from backend_stub.telematics.opcp import EventMessage, OpcpMarket
-from backend_stub.telematics.service import CURSOR, SUBSCRIBED, MailOffice, notice_of
+from backend_stub.events import EventType
+from backend_stub.telematics.interface import EventMessage, Position
+from backend_stub.telematics.opcp import OpcpMarket
+from backend_stub.telematics.service import SUBSCRIBED, MailOffice, notice_of
 
 _BATCH = 100
 _FIRST_PAUSE_S = 1.0
@@ -18,17 +21,39 @@ _log = logging.getLogger(__name__)
 Sleep = Callable[[float], Awaitable[None]]
 
 
+class Feed(Protocol):
+    """A market whose events can be asked for."""
+
+    async def events(
+        self, after: int, limit: int, types: Sequence[EventType], wmi: str = ""
+    ) -> tuple[Sequence[EventMessage], int]:
+        """Return events after a sequence number and where to go on; raises MarketError."""
+        ...
+
+
 async def poll(
-    office: MailOffice, market: OpcpMarket, interval_s: float, sleep: Sleep = asyncio.sleep
+    office: MailOffice,
+    market: Feed,
+    interval_s: float,
+    *,
+    feed: str = "",
+    wmi: str = "",
+    sleep: Sleep = asyncio.sleep,
 ) -> None:
-    """Ask for new events every ``interval_s``, for ever; what has been read is remembered across restarts."""
+    """Ask for new events every ``interval_s``, for ever; what has been read is remembered across restarts.
+
+    ``feed`` tells this market's log from those of others; ``wmi`` asks for the cars of one maker only.
+    """
 
     async def once() -> None:
         more = True
         while more:
-            events, _ = await market.events(await _cursor(office), _BATCH, SUBSCRIBED)
+            position = await office.position(feed)
+            events, following = await market.events(position, _BATCH, SUBSCRIBED, wmi)
             for event in events:
-                await _take(office, event)
+                await _take(office, event, feed)
+            if following > (events[-1].sequence if events else position):
+                await office.remember(Position(feed, following))
             more = len(events) == _BATCH
         await sleep(interval_s)
 
@@ -39,9 +64,9 @@ async def stream(office: MailOffice, market: OpcpMarket, sleep: Sleep = asyncio.
     """Listen to the stream, for ever; after a break it goes on behind the last event that was dealt with."""
 
     async def once() -> None:
-        async with aclosing(market.stream(await _cursor(office), SUBSCRIBED)) as events:
+        async with aclosing(market.stream(await office.position(""), SUBSCRIBED)) as events:
             async for event in events:
-                await _take(office, event)
+                await _take(office, event, "")
 
     await _again_and_again(once, sleep)
 
@@ -59,15 +84,12 @@ async def _again_and_again(once: Callable[[], Awaitable[None]], sleep: Sleep) ->
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
 
-async def _cursor(office: MailOffice) -> int:
-    return int(await office.setting(CURSOR) or 0)
-
-
-async def _take(office: MailOffice, event: EventMessage) -> None:
+async def _take(office: MailOffice, event: EventMessage, feed: str) -> None:
+    read = Position(feed, event.sequence)
     try:
         notice = notice_of(event.eventId, event.eventType, event.xsdMsgDefNamespace, event.payload)
     except MarketError as error:
         _log.warning("event %d is malformed and left out: %s", event.sequence, error)
-        await office.remember_cursor(event.sequence)
+        await office.remember(read)
         return
-    await office.take(notice, cursor=event.sequence)
+    await office.take(notice, read=read)

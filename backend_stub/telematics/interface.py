@@ -7,6 +7,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Protocol
 
+import msgspec
 from cryptography import x509
 
 from backend_stub.ccp.interface import Collection, Installation
@@ -55,6 +56,14 @@ class Notice:
     emaid: str
     pcid: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far the log of one market has been read; remembered with the outcome of its event."""
+
+    feed: str
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +135,23 @@ class KnownCar:
     """Of the V2G roots that the car holds; empty: nobody says."""
 
 
+class EventMessage(msgspec.Struct):
+    """An event as the market tells it; ``sequence`` is its place in the log."""
+
+    eventId: str  # noqa: N815 - as on the wire
+    eventType: str  # noqa: N815 - as on the wire
+    xsdMsgDefNamespace: str  # noqa: N815 - as on the wire
+    payload: dict[str, Any]
+    sequence: int = 0
+
+
+class EventPage(msgspec.Struct):
+    """Events, and the sequence number to go on after."""
+
+    events: list[EventMessage]
+    next: int
+
+
 class MarketSide(Protocol):
     """What the telematics backend needs of the market, in this process or another."""
 
@@ -157,8 +183,8 @@ class Telematics(Protocol):
         """
         ...
 
-    async def take(self, notice: Notice, *, cursor: int | None = None) -> Outcome:
-        """Act on an event whose origin is beyond doubt. ``cursor`` is remembered with the outcome.
+    async def take(self, notice: Notice, *, read: Position | None = None) -> Outcome:
+        """Act on an event whose origin is beyond doubt. ``read`` is remembered with the outcome.
 
         Raises MarketError(STORE, PEER or DEADLINE).
         """

@@ -18,8 +18,7 @@ from cryptography import x509
 from backend_stub.ccp.interface import Collection, Installation
 from backend_stub.errors import Code, MarketError
 from backend_stub.events import EventType
-from backend_stub.federation.tokens import TokenSource
-from backend_stub.telematics.interface import KnownCar
+from backend_stub.telematics.interface import EventMessage, EventPage, KnownCar
 from pki.chain import parse
 from pki.errors import CertificateError
 
@@ -74,21 +73,6 @@ class _Endpoint(msgspec.Struct):
     metadata: dict[str, Any] = {}
 
 
-class EventMessage(msgspec.Struct):
-    """An event as the market tells it; ``sequence`` is its place in the log."""
-
-    eventId: str
-    eventType: str
-    xsdMsgDefNamespace: str
-    payload: dict[str, Any]
-    sequence: int = 0
-
-
-class _Events(msgspec.Struct):
-    events: list[EventMessage]
-    next: int
-
-
 class _Refusal(msgspec.Struct):
     errorMessages: list[str] = []
 
@@ -118,16 +102,20 @@ class OpcpMarket:
         url: str,
         *,
         trust: ssl.SSLContext | None = None,
-        tokens: TokenSource | None = None,
+        auth: httpx.Auth | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
-        self._tokens = tokens
         verify: ssl.SSLContext | bool = False
         if self.url.startswith("https://"):
             verify = trust or ssl.create_default_context()
         self._client = httpx.AsyncClient(
-            base_url=self.url, verify=verify, timeout=TIMEOUT_S, trust_env=False, transport=transport
+            base_url=self.url,
+            verify=verify,
+            auth=auth,
+            timeout=TIMEOUT_S,
+            trust_env=False,
+            transport=transport,
         )
 
     async def close(self) -> None:
@@ -189,11 +177,16 @@ class OpcpMarket:
         await self._call("POST", "/v1/webhook/endpoints", None, json=body)
 
     async def events(
-        self, after: int, limit: int, types: Sequence[EventType]
+        self, after: int, limit: int, types: Sequence[EventType], wmi: str = ""
     ) -> tuple[Sequence[EventMessage], int]:
         """Return events after a sequence number, and where to go on."""
-        query = {"after": after, "limit": limit, "eventType": [str(kind) for kind in types]}
-        answer = await self._call("GET", "/v1/events", _Events, params=query)
+        query: dict[str, Any] = {
+            "after": after,
+            "limit": limit,
+            "eventType": [str(kind) for kind in types],
+            "wmi": wmi,
+        }
+        answer = await self._call("GET", "/v1/events", EventPage, params=query)
         return answer.events, answer.next
 
     async def stream(self, after: int, types: Sequence[EventType]) -> AsyncGenerator[EventMessage, None]:
@@ -208,7 +201,6 @@ class OpcpMarket:
                 "GET",
                 "/v1/events/stream",
                 params=query,
-                headers=await self._headers(),
                 timeout=httpx.Timeout(TIMEOUT_S, read=_SILENCE_S),
             ) as response:
                 if response.status_code != HTTPStatus.OK:
@@ -222,15 +214,10 @@ class OpcpMarket:
             raise MarketError(Code.PEER, f"{self.url}: {str(error) or type(error).__name__}") from error
         raise MarketError(Code.PEER, f"{self.url} ended the stream")
 
-    async def _headers(self) -> dict[str, str]:
-        return {} if self._tokens is None else {"Authorization": await self._tokens.header(self._client)}
-
     async def _call(self, method: str, path: str, answer: type[T] | None, **arguments: Any) -> T:
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                response = await self._client.request(
-                    method, path, headers=await self._headers(), **arguments
-                )
+                response = await self._client.request(method, path, **arguments)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise MarketError(Code.PEER, f"{self.url}: {str(error) or type(error).__name__}") from error
         if not response.is_success:

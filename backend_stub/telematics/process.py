@@ -17,7 +17,6 @@ from backend_stub.client import UsageError
 from backend_stub.database import Database
 from backend_stub.errors import MarketError
 from backend_stub.events.bell import Bell
-from backend_stub.federation.tokens import TokenSource
 from backend_stub.over_the_air import TelematicsDesk, open_telematics
 from backend_stub.server import Ready, Server, listen, own_url, server_config, url_of
 from backend_stub.telematics import following, routes, store
@@ -27,6 +26,7 @@ from backend_stub.web.answers import install_error_handlers
 from backend_stub.web.envelope import Envelope
 from pki.entropy import SystemEntropy
 from v2g.net.clock import Clock, SystemClock
+from v2g.net.oauth import ClientCredentials, CredentialsError, from_environment
 from v2g.net.process import peak_rss_bytes
 from v2g.trace import JsonlSink, NullSink, Tracer
 
@@ -46,7 +46,10 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The command line. ``public_url`` is where the market reaches this process; empty: where it listens."""
+    """The command line. ``public_url`` is where the market reaches this process; empty: where it listens.
+
+    The credentials for a closed market are those that the environment names, as for every command.
+    """
 
     market: str
     database: str
@@ -57,8 +60,6 @@ class Settings:
     wmi: str = ""
     public_url: str = ""
     ca: Path | None = None
-    client_id: str = ""
-    secret_file: Path | None = None
     trace: Path | None = None
     json: bool = False
     verbose: bool = False
@@ -149,19 +150,15 @@ async def _subscribe(desk: TelematicsDesk, market: OpcpMarket, url: str, tracer:
 def _market(settings: Settings, clock: Clock) -> OpcpMarket:
     if not settings.market.startswith(("http://", "https://")):
         raise UsageError(f"--market {settings.market}: expected http://HOST:PORT or https://HOST:PORT")
-    tokens = None
-    if settings.client_id:
-        if settings.secret_file is None:
-            raise UsageError("--client-id needs --client-secret-file")
-        try:
-            secret = settings.secret_file.read_text().strip()
-        except OSError as error:
-            raise UsageError(
-                f"--client-secret-file {settings.secret_file}: {error.strerror or error}"
-            ) from error
-        tokens = TokenSource(settings.client_id, secret, clock.monotonic)
+    try:
+        credentials = from_environment()
+    except CredentialsError as error:
+        raise UsageError(f"--credentials {error}") from error
+    auth = None
+    if credentials is not None:
+        auth = ClientCredentials(credentials, settings.market, clock.monotonic)
     try:
         trust = ssl.create_default_context(cafile=settings.ca) if settings.ca else None
     except (OSError, ssl.SSLError) as error:
         raise UsageError(f"--ca {settings.ca}: {error.strerror or error}") from error
-    return OpcpMarket(settings.market, trust=trust, tokens=tokens)
+    return OpcpMarket(settings.market, trust=trust, auth=auth)

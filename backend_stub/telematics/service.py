@@ -26,6 +26,7 @@ from backend_stub.telematics.interface import (
     MarketSide,
     Notice,
     Outcome,
+    Position,
     Result,
 )
 from pki.entropy import Entropy
@@ -41,7 +42,7 @@ SUBSCRIBED = (
     EventType.OEM_CONTRACT_DELETED,
 )
 
-CURSOR = "cursor"
+_CURSOR = "read up to "
 _SECRET = "webhook_secret"  # noqa: S105 - the name of a setting
 
 _TRY_AGAIN = frozenset({Code.STORE, Code.PEER, Code.DEADLINE, Code.TOO_MANY, Code.INTERNAL})
@@ -105,9 +106,13 @@ class MailOffice:
 
         return await self._database.write(work)
 
-    async def remember_cursor(self, sequence: int) -> None:
-        """Remember how far the log has been read."""
-        await self._database.write(lambda connection: store.set_setting(connection, CURSOR, str(sequence)))
+    async def position(self, feed: str) -> int:
+        """Return how far the log of a market has been read."""
+        return int(await self.setting(_CURSOR + feed) or 0)
+
+    async def remember(self, read: Position) -> None:
+        """Remember how far a log has been read."""
+        await self._database.write(lambda connection: _set_position(connection, read))
 
     async def webhook_secret(self) -> str:
         """Return the key of the HMAC on webhooks for this backend."""
@@ -139,18 +144,18 @@ class MailOffice:
             notice_of(webhook.event_id, webhook.event_type, webhook.xsd_msg_def_namespace, webhook.payload)
         )
 
-    async def take(self, notice: Notice, *, cursor: int | None = None) -> Outcome:
+    async def take(self, notice: Notice, *, read: Position | None = None) -> Outcome:
         """See :class:`~backend_stub.telematics.interface.Telematics`."""
         known = await self._database.read(lambda connection: store.outcome(connection, notice.id))
         if known is not None:
-            if cursor is not None:
-                await self.remember_cursor(cursor)
+            if read is not None:
+                await self.remember(read)
             return known
         try:
             delivery = await self._prepare(notice)
         except RefusedBundleError as error:
-            return await self._finish(notice, Outcome(error.status, str(error)[:_MAX_REASON]), cursor, None)
-        return await self._finish(notice, Outcome(HTTPStatus.OK, "done"), cursor, delivery)
+            return await self._finish(notice, Outcome(error.status, str(error)[:_MAX_REASON]), read, None)
+        return await self._finish(notice, Outcome(HTTPStatus.OK, "done"), read, delivery)
 
     async def mailbox(self, pcid: str, *, wait_s: float = 0.0, again: bool = False) -> Mailbox:
         """See :class:`~backend_stub.telematics.interface.Telematics`."""
@@ -241,7 +246,7 @@ class MailOffice:
         )
 
     async def _finish(
-        self, notice: Notice, outcome: Outcome, cursor: int | None, delivery: store.Delivery | None
+        self, notice: Notice, outcome: Outcome, read: Position | None, delivery: store.Delivery | None
     ) -> Outcome:
         """Change the mailbox and remember the outcome, both or neither."""
         now = self._now()
@@ -249,14 +254,14 @@ class MailOffice:
         def work(connection: sa.Connection) -> Outcome:
             became = self._apply(connection, notice, delivery, now) if outcome.taken else outcome
             store.remember(connection, notice, became, now)
-            if cursor is not None:
-                store.set_setting(connection, CURSOR, str(cursor))
+            if read is not None:
+                _set_position(connection, read)
             return became
 
         try:
             became = await self._database.write(work)
         except IntegrityError:  # it came twice at once, and the other was faster
-            return await self.take(notice, cursor=cursor)
+            return await self.take(notice, read=read)
         facts = {"event_id": notice.id, "event_type": str(notice.type), "emaid": notice.emaid}
         self._tracer.event(
             "telematics.taken" if became.taken else "telematics.refused", **facts, reason=became.reason
@@ -287,6 +292,10 @@ class MailOffice:
 
     def _is_ours(self, notice: Notice) -> bool:
         return notice.pcid.startswith(self._wmi)
+
+
+def _set_position(connection: sa.Connection, read: Position) -> None:
+    store.set_setting(connection, _CURSOR + read.feed, str(read.sequence))
 
 
 def notice_of(event_id: str, event_type: str, namespace: str, payload: dict[str, object]) -> Notice:

@@ -67,7 +67,7 @@ _proofs = sa.Table(
 _settings = sa.Table(
     "telematics_setting",
     SCHEMA,
-    sa.Column("name", sa.String(20), primary_key=True),
+    sa.Column("name", sa.String(80), primary_key=True),
     sa.Column("value", sa.String(200), nullable=False),
 )
 
