@@ -10,9 +10,10 @@ from secc.iso2 import PROTOCOL as ISO2
 from secc.iso20 import AC, DC, WPT
 from secc.protocol import Protocol
 from tests.conftest import VirtualTime
-from tests.secc.iso20 import kit
-from tests.secc.iso20.kit import STOP, Car, Site, site
+from tests.secc.iso20 import messages, road
 from tests.secc.iso20.market import market20
+from tests.secc.iso20.messages import STOP
+from tests.secc.iso20.road import Car, Site, site
 from v2g.errors import ConnectionClosedError, TlsError
 from v2g.messages import iso20
 from v2g.messages.appprotocol import ResponseCode as Sap
@@ -30,10 +31,10 @@ def the_end(place: Site) -> Any:
 
 
 async def leave(car: Car) -> None:
-    await car.ask(kit.delivery(STOP))
+    await car.ask(messages.delivery(STOP))
     if car.protocol.key == DC.key:
-        await car.ask(kit.welding(Processing.Finished))
-    await car.ask(kit.stop())
+        await car.ask(messages.welding(Processing.Finished))
+    await car.ask(messages.stop())
     await car.channel.close()
 
 
@@ -43,10 +44,10 @@ class TestSessions:
         async def scenario() -> None:
             async with site() as place:
                 car = await place.car(protocol)
-                await kit.start_charging(car)
+                await road.start_charging(car)
                 for _ in range(5):
                     await asyncio.sleep(0.4)
-                    response = await car.ask(kit.loop_of(protocol))
+                    response = await car.ask(messages.loop_of(protocol))
                     assert response.response_code is ResponseCode.OK
                 await leave(car)
             assert the_end(place)["outcome"] == "ok"
@@ -59,7 +60,7 @@ class TestSessions:
     def test_each_message_has_the_payload_type_of_its_set(self, virtual_time: VirtualTime) -> None:
         async def scenario() -> None:
             async with site() as place:
-                await kit.start_charging(await place.plain(DC))
+                await road.start_charging(await place.plain(DC))
             types = {event["name"]: event["payload_type"] for event in place.of("message.sent")}
             assert types["SupportedAppProtocolRes"] == PayloadType.EXI
             assert types["ScheduleExchangeRes"] == PayloadType.ISO20_MAIN
@@ -71,17 +72,17 @@ class TestSessions:
         async def scenario() -> None:
             async with site() as place:
                 car = await place.car()
-                await kit.start_charging(car)
-                await car.ask(kit.delivery(STOP))
-                await car.ask(kit.stop(cm.ChargingSession.Pause))
+                await road.start_charging(car)
+                await car.ask(messages.delivery(STOP))
+                await car.ask(messages.stop(cm.ChargingSession.Pause))
                 await car.channel.close()
                 await asyncio.sleep(3600)
                 again = await place.car()
                 await again.negotiate()
-                response = await again.ask(kit.setup(), session_id=car.session_id)
+                response = await again.ask(messages.setup(), session_id=car.session_id)
                 assert response.response_code is ResponseCode.OK_OldSessionJoined
                 assert again.session_id == car.session_id
-                response = await again.ask(kit.discovery())
+                response = await again.ask(messages.discovery())
                 assert response.response_code is ResponseCode.OK
                 await again.channel.close()
 
@@ -91,11 +92,11 @@ class TestSessions:
         async def scenario() -> None:
             async with site() as place:
                 car = await place.plain()
-                await kit.start_charging(car)
+                await road.start_charging(car)
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(place.server.stop())
                     await asyncio.sleep(0.1)
-                    response = await car.ask(kit.ac_loop())
+                    response = await car.ask(messages.ac_loop())
                     assert response.evse_status.evse_notification is EvseNotification.Terminate
                     await leave(car)
             assert the_end(place)["outcome"] == "ok"
@@ -111,7 +112,7 @@ class TestTimers:
         async def scenario() -> None:
             async with site() as place:
                 car = await place.plain(protocol)
-                await kit.start_charging(car)
+                await road.start_charging(car)
                 outlet = next(o for o in place.charger.station.outlets if o.contactor.closed)
                 assert await car.close_time() == pytest.approx(0.5, abs=0.01)
                 assert not outlet.contactor.closed
@@ -124,9 +125,9 @@ class TestTimers:
         async def scenario() -> None:
             async with site() as place:
                 car = await place.plain()
-                await kit.start_session(car)
+                await road.start_session(car)
                 await asyncio.sleep(59)
-                await car.ask(kit.discovery())
+                await car.ask(messages.discovery())
                 assert await car.close_time() == pytest.approx(60, abs=0.01)
 
         virtual_time(scenario())
@@ -135,10 +136,10 @@ class TestTimers:
         async def scenario() -> None:
             async with site() as place:
                 car = await place.plain()
-                await kit.start_charging(car)
-                await car.ask(kit.delivery(kit.RENEGOTIATE))
+                await road.start_charging(car)
+                await car.ask(messages.delivery(messages.RENEGOTIATE))
                 await asyncio.sleep(59)
-                await car.ask(kit.schedule())
+                await car.ask(messages.schedule())
                 assert await car.close_time() == pytest.approx(60, abs=0.01)
 
         virtual_time(scenario())
@@ -156,7 +157,7 @@ class TestTimers:
         async def scenario() -> None:
             async with site() as place:
                 car = await place.plain()
-                await kit.start_charging(car)
+                await road.start_charging(car)
                 frame = encode_frame(PayloadType.ISO20_AC, bytes(500))
 
                 async def trickle() -> None:
@@ -259,7 +260,7 @@ class TestNonsense:
         async def scenario() -> None:
             async with site() as place:
                 car = await place.plain()
-                await kit.start_session(car)
+                await road.start_session(car)
                 await car.channel.send_raw(encode_frame(payload_type, payload))
                 assert await car.close_time() <= 60 + TCP_CLOSE_S
             assert the_end(place)["outcome"] == "aborted"
@@ -271,10 +272,10 @@ class TestNonsense:
         async def scenario() -> None:
             async with site() as place:
                 car = await place.plain()
-                await kit.start_session(car)
-                data = exi.encode(kit.cable_check(), iso20.DC)
+                await road.start_session(car)
+                data = exi.encode(messages.cable_check(), iso20.DC)
                 await car.channel.send_raw(encode_frame(PayloadType.ISO20_DC, data))
-                response = await car.ask(kit.discovery())
+                response = await car.ask(messages.discovery())
                 assert response.response_code is ResponseCode.OK
                 await car.channel.close()
             assert place.of("message.rejected")[0]["field"] == "payload_type"
@@ -287,11 +288,15 @@ class TestBesideTheMainStream:
         async def scenario() -> None:
             async with site() as place:
                 car = await place.car()
-                await kit.start_charging(car)
-                await car.ask(kit.delivery(kit.RENEGOTIATE))
+                await road.start_charging(car)
+                await car.ask(messages.delivery(messages.RENEGOTIATE))
                 for payload_type in (PayloadType.ISO20_SCHEDULE, PayloadType.ISO20_MAIN):
-                    request = kit.schedule() if payload_type != PayloadType.ISO20_MAIN else kit.delivery(STOP)
-                    message = kit.message_of(car.session_id, request, None, 0)
+                    request = (
+                        messages.schedule()
+                        if payload_type != PayloadType.ISO20_MAIN
+                        else messages.delivery(STOP)
+                    )
+                    message = messages.message_of(car.session_id, request, None, 0)
                     await car.channel.send(message, payload_type=payload_type)
                     received = await car.channel.receive()
                     assert received.payload_type == payload_type

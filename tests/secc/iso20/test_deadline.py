@@ -12,9 +12,10 @@ from secc.errors import BundleError, BundleFailure
 from secc.namespaces import ISO20_NAMESPACES
 from secc.sources.opcp import PATH, OpcpSource
 from tests.conftest import VirtualTime
-from tests.secc.iso20 import kit
-from tests.secc.iso20.kit import Car, Site, Source20, site
+from tests.secc.iso20 import messages, road
+from tests.secc.iso20.kit import Source20
 from tests.secc.iso20.market import EMAIDS, market20
+from tests.secc.iso20.road import Car, Site, site
 from tests.secc.market import NOW
 from v2g import timing
 from v2g.messages.iso20 import common_messages as cm
@@ -35,8 +36,8 @@ KEY = market20().car.provisioning.signing_key()
 async def before_installation(place: Site) -> Car:
     car = await place.car()
     await car.negotiate()
-    await car.ask(kit.setup())
-    await car.ask(kit.authorization_setup())
+    await car.ask(messages.setup())
+    await car.ask(messages.authorization_setup())
     return car
 
 
@@ -86,7 +87,7 @@ def test_when_the_charger_gives_up(
             whole = ONGOING_S if policy == "ongoing" else MESSAGE_S
             assert source.budgets_s == [pytest.approx(whole - RESERVE_S, abs=0.05)]
             # The session goes on after a WARNING as well as with a contract.
-            response = await car.ask(kit.externally())
+            response = await car.ask(messages.externally())
             assert response.response_code is OK
             await car.channel.close()
 
@@ -143,12 +144,12 @@ def test_nothing_is_left_running_when_the_car_goes(virtual_time: VirtualTime, ho
             if how == "abort":
                 car.channel.abort("impatient")
             elif how == "stop":
-                await car.ask(kit.stop())
+                await car.ask(messages.stop())
             elif how == "altered":
                 response = await car.ask(market20().installation_request(2), key=KEY)
                 assert response.response_code is ResponseCode.FAILED
             elif how == "authorization":
-                await car.ask(kit.externally())
+                await car.ask(messages.externally())
                 await car.channel.close()
             await asyncio.sleep(70)
             assert source.cancelled + (how in {"silence", "authorization"}) >= 1
@@ -166,7 +167,7 @@ def test_other_cars_notice_nothing_of_a_slow_backend(virtual_time: VirtualTime) 
                 waiting = tasks.create_task(install(place, await before_installation(place)))
                 other = await place.plain()
                 started = place.charger.clock.monotonic()
-                await kit.start_charging(other)
+                await road.start_charging(other)
                 assert place.charger.clock.monotonic() - started < 0.1
                 await other.channel.close()
             assert waiting.result()[0][-1].response_code is NONE

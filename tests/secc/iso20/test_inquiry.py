@@ -9,9 +9,9 @@ from secc.iso20 import AC
 from secc.status import Question, Standing, StatusError
 from secc.status.inquiry import Inquiry
 from tests.conftest import VirtualTime
-from tests.secc.iso20 import kit
-from tests.secc.iso20.kit import Car, Site, site
+from tests.secc.iso20 import messages
 from tests.secc.iso20.market import EMAIDS, market20
+from tests.secc.iso20.road import Car, Site, site
 from v2g.messages.iso20 import common_messages as cm
 from v2g.messages.iso20.common_types import Processing, ResponseCode
 from v2g.timing import Deadline
@@ -44,12 +44,12 @@ async def authorize(
     place.charger.inquiry = Inquiry([source], place.charger.clock, accept_unknown=accept_unknown)
     car = await place.car(AC)
     await car.negotiate()
-    await car.ask(kit.setup())
-    offered = await car.ask(kit.authorization_setup())
+    await car.ask(messages.setup())
+    offered = await car.ask(messages.authorization_setup())
     challenge = offered.pnc_as_res_authorization_mode.gen_challenge
     answers: list[cm.AuthorizationRes] = []
     while not answers or answers[-1].evse_processing is not Processing.Finished:
-        answers.append(await car.ask(kit.by_contract(challenge), key=market20().contract.signing_key()))
+        answers.append(await car.ask(messages.by_contract(challenge), key=market20().contract.signing_key()))
     return car, answers
 
 
@@ -83,7 +83,9 @@ def test_what_becomes_of_the_car(
             (question,) = source.questions  # asked once, however often the car repeats
             assert question.emaid.startswith(EMAIDS[0])
             assert len(question.path) == 4
-            response = await car.ask(kit.externally() if code is not ResponseCode.OK else kit.discovery())
+            response = await car.ask(
+                messages.externally() if code is not ResponseCode.OK else messages.discovery()
+            )
             assert response.response_code is ResponseCode.OK
             await car.channel.close()
 
@@ -97,12 +99,12 @@ def test_another_contract_is_asked_about_anew(virtual_time: VirtualTime) -> None
             place.charger.inquiry = Inquiry([source], place.charger.clock)
             car = await place.car(AC)
             await car.negotiate()
-            await car.ask(kit.setup())
-            offered = await car.ask(kit.authorization_setup())
+            await car.ask(messages.setup())
+            offered = await car.ask(messages.authorization_setup())
             challenge = offered.pnc_as_res_authorization_mode.gen_challenge
             for number in (0, 1, 1, 1, 1, 1):
                 contract = market20().contracts[number]
-                request = kit.by_contract(challenge, market20().contract_chain(contract))
+                request = messages.by_contract(challenge, market20().contract_chain(contract))
                 response = await car.ask(request, key=contract.signing_key())
                 if response.evse_processing is Processing.Finished:
                     break

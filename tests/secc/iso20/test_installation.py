@@ -15,7 +15,7 @@ from secc.iso20.states import State
 from secc.session import Answer
 from secc.sources import Wanted
 from secc.table import Errand
-from tests.secc.iso20 import kit
+from tests.secc.iso20 import messages
 from tests.secc.iso20.kit import Desk, make_charger
 from tests.secc.iso20.market import EMAIDS, encoded, market20
 from tests.secc.market import NOW, der
@@ -44,7 +44,7 @@ def response_of(answer: Answer) -> cm.CertificateInstallationRes:
 class TestGood:
     def test_the_request_goes_to_the_backend_as_it_came(self) -> None:
         desk = ready()
-        request = kit.message_of(
+        request = messages.message_of(
             desk.context.session_id, market20().installation_request(3, EMAIDS[:2]), OEM_KEY, 0
         )
         data = encoded(request)
@@ -114,7 +114,7 @@ class TestGood:
     def test_a_car_may_go_on_without_waiting(self) -> None:
         desk = ready()
         install(desk, still_away=True)
-        desk.ask(kit.externally())
+        desk.ask(messages.externally())
         assert desk.state is State.SERVICE_DISCOVERY
 
 
@@ -234,7 +234,7 @@ def spoiled(kind: str) -> bytes:
     if kind == "garbage":
         return bytes(range(200))
     if kind == "another message":
-        return encoded(kit.setup())
+        return encoded(messages.setup())
     if kind == "curve":
         return encoded(market.bundle(dh_public_key=b"\x04" + bytes(132)))
     if kind == "field":
@@ -273,7 +273,7 @@ def test_a_bundle_that_is_not_good_never_reaches_the_car(kind: str) -> None:
 
 def test_an_answer_without_any_contract() -> None:
     desk = ready()
-    request = kit.message_of(desk.context.session_id, market20().installation_request(), OEM_KEY, 0)
+    request = messages.message_of(desk.context.session_id, market20().installation_request(), OEM_KEY, 0)
     assert isinstance(desk.session.handle(request, encoded(request), 0.0), Errand)
     assert desk.session.resume(()).code == ResponseCode.WARNING_NoContractMatchingPCIDFound
 
@@ -283,7 +283,7 @@ def test_a_car_that_signs_the_whole_message_is_understood() -> None:
 
     desk = ready()
     request = market20().installation_request()
-    message = kit.message_of(desk.context.session_id, request, None, 0)
+    message = messages.message_of(desk.context.session_id, request, None, 0)
     assert isinstance(message, cm.CertificateInstallationReq)
     message.header.signature = signature.sign(
         [body_element(message, "id1")], OEM_KEY, iso20.COMMON_MESSAGES, signature.ISO20_SECP521

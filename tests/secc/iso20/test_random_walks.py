@@ -13,7 +13,7 @@ from secc.iso20 import AC, ACDP, DC, WPT
 from secc.iso20.responses import RESPONSES
 from secc.iso20.states import WHILE_POWER_FLOWS, State
 from secc.protocol import Protocol
-from tests.secc.iso20 import kit
+from tests.secc.iso20 import kit, messages, road
 from tests.secc.iso20.kit import Desk, make_charger
 from tests.secc.iso20.market import EMAIDS, market20
 from v2g.errors import ConnectionClosedError
@@ -44,45 +44,47 @@ CHANGES = st.sampled_from(
 def requests(draw: Any, protocol: Protocol) -> XsdType:
     """Draw a request: often a sensible one, sometimes one that only fits its schema."""
     if not draw(st.integers(0, 3)):
-        return kit.example(draw(st.sampled_from(kit.requests_of(protocol))))
+        return messages.example(draw(st.sampled_from(messages.requests_of(protocol))))
     dynamic, both = draw(st.booleans()), draw(st.booleans())
     watts = draw(st.sampled_from([-5e3, 0.0, 4e3, 9e3, 1e9]))
     processing = draw(st.sampled_from(Processing))
-    given_profile = draw(st.sampled_from([None, kit.profile(), kit.profile(1e6), kit.profile(dynamic=True)]))
+    given_profile = draw(
+        st.sampled_from([None, messages.profile(), messages.profile(1e6), messages.profile(dynamic=True)])
+    )
     common: list[XsdType] = [
-        kit.setup(),
-        kit.authorization_setup(),
-        kit.externally(),
-        kit.by_contract(bytes(16)),
+        messages.setup(),
+        messages.authorization_setup(),
+        messages.externally(),
+        messages.by_contract(bytes(16)),
         market20().installation_request(draw(st.integers(0, 9)), EMAIDS[: draw(st.integers(0, 3))]),
         market20().installation_request(),
-        kit.discovery(*draw(st.lists(st.integers(1, 7), max_size=3))),
-        kit.detail(draw(st.integers(0, 8))),
-        kit.selection(draw(st.integers(1, 7)), draw(st.integers(1, 2))),
-        kit.selection(5 if both else 1, 2 if dynamic else 1),
-        kit.schedule(dynamic=dynamic),
-        kit.delivery(draw(st.sampled_from(cm.ChargeProgress)), given_profile, processing),
-        kit.delivery(given=given_profile),
-        kit.stop(draw(st.sampled_from(cm.ChargingSession))),
+        messages.discovery(*draw(st.lists(st.integers(1, 7), max_size=3))),
+        messages.detail(draw(st.integers(0, 8))),
+        messages.selection(draw(st.integers(1, 7)), draw(st.integers(1, 2))),
+        messages.selection(5 if both else 1, 2 if dynamic else 1),
+        messages.schedule(dynamic=dynamic),
+        messages.delivery(draw(st.sampled_from(cm.ChargeProgress)), given_profile, processing),
+        messages.delivery(given=given_profile),
+        messages.stop(draw(st.sampled_from(cm.ChargingSession))),
     ]
     if protocol.key == AC.key:
         common += [
-            kit.ac_parameters(11e3, both_ways=both, per_phase=draw(st.booleans())),
-            kit.ac_loop(watts, dynamic=dynamic, both_ways=both),
+            messages.ac_parameters(11e3, both_ways=both, per_phase=draw(st.booleans())),
+            messages.ac_loop(watts, dynamic=dynamic, both_ways=both),
         ] * 3
     elif protocol.key == DC.key:
         common += [
-            kit.dc_parameters(both_ways=both),
-            kit.cable_check(),
-            kit.pre_charge(draw(st.sampled_from([-1.0, 0.0, 380.0, 1e9])), processing),
-            kit.dc_loop(
+            messages.dc_parameters(both_ways=both),
+            messages.cable_check(),
+            messages.pre_charge(draw(st.sampled_from([-1.0, 0.0, 380.0, 1e9])), processing),
+            messages.dc_loop(
                 watts / 100,
                 draw(st.sampled_from([-1.0, 0.0, 400.0, 1e6])),
                 present_v=draw(st.sampled_from([-400.0, 0.0, 0.001, 380.0, 1e9])),
                 dynamic=dynamic,
                 both_ways=both,
             ),
-            kit.welding(processing),
+            messages.welding(processing),
         ] * 2
     return draw(st.sampled_from(common))  # type: ignore[no-any-return]
 
@@ -103,7 +105,7 @@ def walk(steps: list[Any], desk: Desk) -> None:
         if state is None:
             break
         own = desk.context.session_id
-        session_id = {"own": None, "zero": bytes(8), "foreign": kit.FOREIGN}[whose]
+        session_id = {"own": None, "zero": bytes(8), "foreign": messages.FOREIGN}[whose]
         if isinstance(body, cm.AuthorizationReq) and body.pnc_a_req_authorization_mode is not None:
             body.pnc_a_req_authorization_mode.gen_challenge = desk.context.challenge or bytes(16)
         options: dict[str, Any] = {"still_away": True} if outcome == "away" else {"outcome": outcome}
@@ -167,7 +169,7 @@ def mutations(draw: Any, protocol: Protocol) -> bytes:
     edition = protocol.edition
     if not draw(st.integers(0, 4)):
         return encode_frame(draw(st.sampled_from(list(edition.schemas))), draw(st.binary(max_size=80)))
-    request = kit.example(draw(st.sampled_from(kit.requests_of(protocol))))
+    request = messages.example(draw(st.sampled_from(messages.requests_of(protocol))))
     payload_type = edition.payload_type(request)
     message = bytearray(exi.encode(request, edition.schemas[payload_type]))
     for position in draw(st.lists(st.integers(8, len(message) * 8 - 1), max_size=3)):
@@ -183,9 +185,9 @@ def test_any_bytes_on_the_wire_end_in_an_answer_or_a_close(data: Any, protocol: 
     frames = data.draw(st.lists(mutations(protocol), min_size=1, max_size=4))
 
     async def scenario() -> None:
-        async with kit.site() as place:
+        async with road.site() as place:
             car = await place.plain(protocol)
-            beginning = (car.negotiate, lambda: kit.start_session(car), lambda: kit.start_charging(car))
+            beginning = (car.negotiate, lambda: road.start_session(car), lambda: road.start_charging(car))
             await beginning[depth]()
             for frame in frames:
                 with contextlib.suppress(ConnectionClosedError):

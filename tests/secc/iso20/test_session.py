@@ -9,7 +9,7 @@ from secc.iso20 import AC, ACDP, DC, WPT
 from secc.iso20.responses import RESPONSES, refuse
 from secc.iso20.states import State
 from secc.protocol import Protocol
-from tests.secc.iso20 import kit
+from tests.secc.iso20 import kit, messages
 from tests.secc.iso20.kit import Desk
 from tests.secc.iso20.market import market20
 from v2g.errors import MessageError, SequenceError
@@ -22,7 +22,7 @@ PAIRS = [
     (protocol, state, request)
     for protocol in PROTOCOLS
     for state in dict.fromkeys(row.state for row in protocol.table)
-    for request in kit.requests_of(protocol)
+    for request in messages.requests_of(protocol)
 ]
 UNEXPECTED = [pair for pair in PAIRS if pair[0].table.find(*pair[1:]) is None]
 EXPECTED = [pair for pair in PAIRS if pair[0].table.find(*pair[1:]) is not None]
@@ -39,7 +39,7 @@ def in_state(protocol: Protocol, state: State) -> Desk:
     desk = Desk(protocol)
     if state is State.SESSION_SETUP:
         return desk
-    desk.ask(kit.setup())
+    desk.ask(messages.setup())
     if state is State.SAME_INSTALLATION and protocol.key in {AC.key, DC.key}:
         desk = Desk(protocol).reach(State.CONTRACT)
         desk.ask(
@@ -50,9 +50,9 @@ def in_state(protocol: Protocol, state: State) -> Desk:
         return desk
     if state in {State.NEW_SCHEDULE, State.NEW_PROFILE}:
         desk = Desk(protocol).reach(State.CHARGE_LOOP)
-        desk.ask(kit.delivery(kit.RENEGOTIATE))
+        desk.ask(messages.delivery(messages.RENEGOTIATE))
         if state is State.NEW_PROFILE:
-            desk.ask(kit.schedule())
+            desk.ask(messages.schedule())
     desk.session.state = state
     return desk
 
@@ -62,7 +62,7 @@ def test_what_the_table_does_not_name_is_a_sequence_error(
     protocol: Protocol, state: State, request_class: type[XsdType]
 ) -> None:
     desk = in_state(protocol, state)
-    answer = desk.send(kit.example(request_class))
+    answer = desk.send(messages.example(request_class))
     assert answer.code == ResponseCode.FAILED_SequenceError
     assert answer.name == RESPONSES[request_class].__name__
     assert answer.ends
@@ -74,7 +74,7 @@ def test_what_the_table_names_is_answered(
     protocol: Protocol, state: State, request_class: type[XsdType]
 ) -> None:
     desk = in_state(protocol, state)
-    answer = desk.send(kit.example(request_class))
+    answer = desk.send(messages.example(request_class))
     assert answer.name == RESPONSES[request_class].__name__
     assert answer.code != ResponseCode.FAILED_SequenceError
     assert answer.ends == (desk.state is None)
@@ -86,7 +86,7 @@ def test_a_foreign_session_id_is_refused_wherever_a_session_exists(
     protocol: Protocol, state: State, request_class: type[XsdType]
 ) -> None:
     desk = in_state(protocol, state)
-    answer = desk.send(kit.example(request_class), session_id=kit.FOREIGN)
+    answer = desk.send(messages.example(request_class), session_id=messages.FOREIGN)
     if state is State.SESSION_SETUP:
         assert answer.code == ResponseCode.OK_NewSessionEstablished
     else:
@@ -143,5 +143,5 @@ def test_no_mandatory_value_of_a_refusal_is_empty(request_class: type[XsdType]) 
 
 
 def test_the_unsent_header_stays_as_it_is() -> None:
-    Desk().ask(kit.setup())
+    Desk().ask(messages.setup())
     assert (UNSENT.session_id, UNSENT.time_stamp, UNSENT.signature) == (bytes(8), 0, None)
