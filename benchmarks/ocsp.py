@@ -7,6 +7,7 @@ another certificate of the index. Answers are checked for what they say.
 import argparse
 import asyncio
 import json
+import os
 import random
 import secrets
 import statistics
@@ -44,6 +45,14 @@ CONNECTIONS = 8
 REVOKED = 100_000
 OTHERS = 100_000
 FLOOR = 500
+
+
+@dataclass(frozen=True)
+class Server:
+    """The process that is measured."""
+
+    url: str
+    pid: int
 
 
 @dataclass(frozen=True)
@@ -105,8 +114,18 @@ class Asker:
         self._writer.close()
 
 
-async def measure(url: str, name: str, questions: Sequence[bytes], expected: OCSPCertStatus) -> float:
-    """Ask all questions and print rate and times; return the rate."""
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has used; NaN where the system does not tell it this way."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return float("nan")
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def measure(server: Server, name: str, questions: Sequence[bytes], expected: OCSPCertStatus) -> float:
+    """Ask all questions and print rate, times and the server's work; return the rate."""
+    url = server.url
     place = urlsplit(url)
     waiting = list(enumerate(questions))
     times: list[float] = []
@@ -125,11 +144,12 @@ async def measure(url: str, name: str, questions: Sequence[bytes], expected: OCS
         finally:
             asker.close()
 
-    started = time.perf_counter()
+    started, used = time.perf_counter(), cpu_seconds(server.pid)
     async with asyncio.TaskGroup() as group:
         for _ in range(CONNECTIONS):
             group.create_task(work())
     rate = len(questions) / (time.perf_counter() - started)
+    cpu_ms = (cpu_seconds(server.pid) - used) / len(questions) * 1000
     for answer in samples:
         status = next(iter(ocsp.load_der_ocsp_response(answer).responses)).certificate_status
         if status is not expected:
@@ -137,7 +157,7 @@ async def measure(url: str, name: str, questions: Sequence[bytes], expected: OCS
     times.sort()
     print(
         f"{name:<44} {rate:8.0f} a second   median {statistics.median(times):5.2f} ms   "
-        f"p99 {times[int(len(times) * 0.99)]:6.2f} ms"
+        f"p99 {times[int(len(times) * 0.99)]:6.2f} ms   processor {cpu_ms:4.2f} ms each"
     )
     return rate
 
@@ -173,7 +193,7 @@ def fetch_list(url: str, issuer: x509.Certificate) -> None:
         print(f"{'revocation list, ' + what:<44} {took_ms:8.0f} ms  {len(content) / 1e6:.1f} MB")
 
 
-async def run(url: str, index: Index, count: int) -> float:
+async def run(server: Server, index: Index, count: int) -> float:
     """Measure everything; return the lowest rate."""
     good, bad = OCSPCertStatus.GOOD, OCSPCertStatus.REVOKED
 
@@ -183,17 +203,17 @@ async def run(url: str, index: Index, count: int) -> float:
     doomed, others = index.serials[:REVOKED], index.serials[REVOKED:]
     questions = some(doomed)
     rates = [
-        await measure(url, "good, each asked about for the first time", questions, good),
-        await measure(url, "good, asked again", questions, good),
-        await measure(url, "good, with a nonce: signed for each", some(doomed, nonce=True), good),
+        await measure(server, "good, each asked about for the first time", questions, good),
+        await measure(server, "good, asked again", questions, good),
+        await measure(server, "good, with a nonce: signed for each", some(doomed, nonce=True), good),
     ]
-    await asyncio.to_thread(revoke, url, index.emaids[:REVOKED])
+    await asyncio.to_thread(revoke, server.url, index.emaids[:REVOKED])
     rates += [
-        await measure(url, "revoked just now, signed again", questions, bad),
-        await measure(url, "revoked, asked again", questions, bad),
-        await measure(url, f"good, beside {REVOKED} revoked", some(others), good),
+        await measure(server, "revoked just now, signed again", questions, bad),
+        await measure(server, "revoked, asked again", questions, bad),
+        await measure(server, f"good, beside {REVOKED} revoked", some(others), good),
     ]
-    await asyncio.to_thread(fetch_list, url, index.issuer)
+    await asyncio.to_thread(fetch_list, server.url, index.issuer)
     return min(rates)
 
 
@@ -220,7 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             assert process.stdout is not None
             try:
                 url = json.loads(process.stdout.readline())["address"]
-                slowest = asyncio.run(run(url, index, count))
+                slowest = asyncio.run(run(Server(url, process.pid), index, count))
                 peak = peak_rss_bytes(Path(f"/proc/{process.pid}/status"))
                 print(f"{'peak resident memory':<44} {(peak or 0) / 2**20:8.1f} MiB")
             finally:
