@@ -20,3 +20,9 @@ def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 async def closed(tmp_path: Path, hierarchy: Hierarchy) -> AsyncIterator[ClosedWorld]:
     async with open_closed_world(tmp_path, hierarchy) as opened:
         yield opened
+
+
+@pytest.fixture
+async def limited(tmp_path: Path, hierarchy: Hierarchy) -> AsyncIterator[ClosedWorld]:
+    async with open_closed_world(tmp_path, hierarchy, limited=True) as opened:
+        yield opened

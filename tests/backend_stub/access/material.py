@@ -11,7 +11,7 @@ from backend_stub.access import clients
 from backend_stub.access.clients import Client
 from backend_stub.access.guard import TOKEN_PATH
 from backend_stub.access.interface import Role
-from backend_stub.access.settings import AccessSettings
+from backend_stub.access.settings import AccessSettings, from_options
 from pki.hierarchy import Hierarchy
 from pki.names import fingerprint_sha256
 from tests.backend_stub.material import World, open_world
@@ -81,11 +81,12 @@ async def get_token(http: httpx.AsyncClient, account: Account) -> str:
 
 @asynccontextmanager
 async def open_closed_world(
-    directory: Path, hierarchy: Hierarchy, target: str | Path | None = None
+    directory: Path, hierarchy: Hierarchy, target: str | Path | None = None, *, limited: bool = False
 ) -> AsyncIterator[ClosedWorld]:
-    """Open a closed market on an empty database, with a token for each account."""
+    """Open a closed market on an empty database, with a token for each account; ``limited``: with its usual rates."""
     path = directory / "clients.json"
     accounts = make_accounts(path, hierarchy)
-    async with open_world(directory, hierarchy, target=target, access=AccessSettings(clients=path)) as world:
+    access = from_options(path, None, strict_opnc=False) if limited else AccessSettings(clients=path)
+    async with open_world(directory, hierarchy, target=target, access=access) as world:
         tokens = {name: await get_token(world.http, account) for name, account in accounts.items()}
         yield ClosedWorld(world, path, accounts, tokens)
