@@ -192,6 +192,7 @@ class Hierarchy(Mapping[str, Identity]):
                 if iso20 is not None:
                     (draft / ISO20_FOLDER).mkdir()
                     _write(iso20, draft / ISO20_FOLDER)
+                store.make_durable(draft)
                 _put_in_place(draft, target, target.with_name(f".{target.name}.{token}.old"))
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
@@ -222,12 +223,12 @@ def _write(hierarchy: Hierarchy, place: Path) -> None:
         identity = hierarchy[name]
         stem = place / member.stem
         stem.parent.mkdir(exist_ok=True)
-        store.write_certificates(stem.with_suffix(".pem"), [identity.certificate])
-        store.write_der(stem.with_suffix(".der"), identity.certificate)
+        store.write_certificates(stem.with_suffix(".pem"), [identity.certificate], durable=False)
+        store.write_der(stem.with_suffix(".der"), identity.certificate, durable=False)
         if identity.key is not None:
-            store.write_key(stem.with_suffix(".key"), identity.key)
+            store.write_key(stem.with_suffix(".key"), identity.key, durable=False)
         if member.chain_file is not None:
-            store.write_certificates(place / member.chain_file, hierarchy.chain(name))
+            store.write_certificates(place / member.chain_file, hierarchy.chain(name), durable=False)
 
 
 def init_folder(

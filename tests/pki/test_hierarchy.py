@@ -244,12 +244,12 @@ class TestFolder:
         writes = 0
         write = store.write_atomically
 
-        def failing(path: Path, data: bytes, *, mode: int) -> None:
+        def failing(path: Path, data: bytes, *, mode: int, durable: bool) -> None:
             nonlocal writes
             writes += 1
             if writes == step:
                 raise StoreError(path, "cannot be written: No space left on device")
-            write(path, data, mode=mode)
+            write(path, data, mode=mode, durable=durable)
 
         monkeypatch.setattr(store, "write_atomically", failing)
         with pytest.raises(StoreError):
