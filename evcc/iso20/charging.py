@@ -114,12 +114,16 @@ class Charging:
                 await self.flow.pause(interval_s)
         return stop
 
-    async def renegotiate(self) -> None:
-        """Ask for new schedules, as the charger wants; power goes on meanwhile."""
+    async def renegotiate(self) -> Stop:
+        """Ask for new schedules, as the charger wants; power goes on meanwhile.
+
+        Return ``Stop.RENEGOTIATION`` to start with the new schedule, or why there is none to start with.
+        """
         await self._deliver_power(cm.ChargeProgress.ScheduleRenegotiation)
         self.context.report.renegotiations += 1
-        self.flow.wish = await self.schedule_exchange()
+        stop = await self.schedule_exchange()
         self.flow.count(self.transfer.power_w)
+        return stop or Stop.RENEGOTIATION
 
     async def stop(self) -> None:
         """Switch power off."""

@@ -61,18 +61,17 @@ def profile(schedule: Schedule, most_w: float, *, anchor: int, discharge_w: floa
     stairs = schedule.charging
     if discharge_w > 0 and schedule.discharging is not None:
         stairs = schedule.discharging
-    entries = []
+    entries, at = [], float(anchor)
     for begin, end in stairs.cut():
-        if end <= anchor and end < stairs.end:
+        if end <= at and end < stairs.end:
             continue  # past already
         limit_w = stairs.at(begin)
-        power = (
-            rational(-min(limit_w, discharge_w))
-            if discharge_w > 0
-            else rational_at_most(min(limit_w, most_w))
-        )
-        duration = min(max(1, round(end - max(begin, anchor))), _MAX_DURATION_S)
+        power = rational_at_most(min(limit_w, most_w))
+        if discharge_w > 0:
+            power = rational(-min(limit_w, discharge_w))
+        duration = min(max(1, round(end - at)), _MAX_DURATION_S)
         entries.append(cm.PowerScheduleEntry(duration=duration, power=power))
+        at = max(at, end)
     acceptance = cm.PowerToleranceAcceptance.PowerToleranceConfirmed if schedule.tolerance else None
     return cm.EVPowerProfile(
         time_anchor=anchor,

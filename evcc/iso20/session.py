@@ -73,7 +73,7 @@ class Session:
             await charging.start()
             stopped_by = await charging.loop()
             if stopped_by is Stop.RENEGOTIATION:
-                await charging.renegotiate()
+                stopped_by = await charging.renegotiate()
         await charging.stop()
         await transfer.disconnect()
         return charging.ended(stopped_by)
@@ -147,10 +147,11 @@ class Session:
             request, signature = authorization.signed(self.context, contract, self._setup)
             response = await until_finished(self.context, request, cm.AuthorizationRes, signature)
             if not self._may_identify_instead(response):
-                return authorization.check(response)
+                authorization.check(response)
+                return
             self._identify_at_the_charger()
         response = await until_finished(self.context, authorization.external(), cm.AuthorizationRes)
-        return authorization.check(response)
+        authorization.check(response)
 
     def _may_identify_instead(self, response: cm.AuthorizationRes) -> bool:
         fallback = self.context.config.contract.fallback_external

@@ -530,6 +530,43 @@ def test_a_charger_that_has_no_power_now(drive20: Drive) -> None:
     assert run.charger.names.count("DC_CableCheckReq") == 1
 
 
+def test_a_renegotiation_that_ends_in_a_pause(drive20: Drive) -> None:
+    offer = c20.scheduled(c20.schedule_tuple(1, (600, 0), anchor=at()))
+    offer.go_to_pause = True
+    answers = {
+        "ScheduleExchangeReq": [c20.schedule_exchange, offer, c20.schedule_exchange],
+        "AC_ChargeLoopReq": [c20.ac_loop(EvseNotification.ScheduleRenegotiation), c20.ac_loop()],
+        "SessionSetupReq": joined,
+    }
+    run = drive20(answers, overrides=AC_ONLY | {"charging.rounds": 3})
+    assert run.report.outcome == "ok"
+    assert run.report.pauses == 1
+    progress = [request.charge_progress for request in run.charger.of(cm.PowerDeliveryReq)]
+    assert progress == ["Start", "ScheduleRenegotiation", "Stop", "Start", "Stop"]
+
+
+def test_a_charger_that_speaks_another_protocol_after_the_pause(drive20: Drive, world20: World20) -> None:
+    """It comes back with TLS 1.2 only: the car begins anew in -2."""
+    from v2g.net.tls import ServerTls
+
+    holder: list[c.Charger] = []
+
+    def older(charger: c.Charger, _request: Any) -> Any:
+        charger.tls = ServerTls(world20.cpo.wire, world20.cpo.leaf.signing_key())
+        charger.usual = c.USUAL
+        charger.answers = {}
+        return cm.SessionStopRes(**c20.OK)
+
+    run = drive20(
+        {"SessionStopReq": older},
+        overrides={"charging.rounds": 4, "charging.pause_after_rounds": 2},
+        prepare=holder.append,
+    )
+    assert run.report.outcome == "ok", run.report.detail
+    assert (run.report.protocol, run.report.pauses, run.report.resumed) == ("iso2", 1, False)
+    assert holder[0].headers[-1].session_id == c.SESSION_ID
+
+
 def test_the_driver_returns_during_a_pause(drive20: Drive) -> None:
     run = drive20(
         {"SessionSetupReq": joined},
