@@ -49,7 +49,7 @@ class Network(Section, frozen=True, kw_only=True):
     tls: bool = True
     plain: bool = True
     max_connections: Annotated[int, Meta(ge=1, le=10_000)] = 32
-    max_message_bytes: Annotated[int, Meta(ge=1024, le=65535)] = 16384
+    max_message_bytes: Annotated[int, Meta(ge=1024, le=65535)] = 65535
     protocols: tuple[str, ...] = ("iso2", "iso20-ac", "iso20-dc")
     iso20_plain: bool = False
     iso2_tls13: bool = True

@@ -117,7 +117,7 @@ def charge_loop(request: Request[ac.AC_ChargeLoopReq], context: Context) -> Repl
     code = _violation(drawn_w, allowed_w, context)
     if code is ResponseCode.FAILED_EVPowerProfileViolation:
         return Refusal(code, f"{drawn_w:g} W for {PATIENCE_ROUNDS} rounds, {allowed_w:g} W are allowed")
-    metering.count_round(context)
+    metering.count_round(request.body, context)
     discharge_w = schedule.discharge_w(context)
     target_w = -discharge_w if discharge_w else allowed_w
     return Reply(

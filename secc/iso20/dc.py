@@ -146,7 +146,7 @@ def charge_loop(request: Request[dc.DC_ChargeLoopReq], context: Context) -> Repl
     target_v, target_a = _targets(mode, load_v, context)
     allowed_a = _allowed_a(load_v, request.arrived_at, context)
     limited = outlet.regulate(target_v, min(target_a, allowed_a), load_v=load_v)
-    metering.count_round(context)
+    metering.count_round(request.body, context)
     supply = outlet.supply
     return Reply(
         dc.DC_ChargeLoopRes(

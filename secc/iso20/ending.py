@@ -5,6 +5,7 @@ from secc.iso20.context import Iso20Context as Context
 from secc.iso20.states import State
 from secc.pausing import Paused
 from secc.table import Refusal, Reply, Request
+from secc.waiting import Waits
 from v2g.messages.iso20 import common_messages as cm
 from v2g.messages.iso20.common_messages import ChargingSession
 from v2g.messages.iso20.common_types import ResponseCode
@@ -35,7 +36,7 @@ def _renegotiate(context: Context) -> Reply | Refusal:
     if not context.charger.config.schedule.renegotiation:
         reason = "this charger is set not to renegotiate"
         return Refusal(ResponseCode.FAILED_NoServiceRenegotiationSupported, reason)
-    context.choice = None
+    context.choice, context.waits = None, Waits()
     return Reply(_stopped(), State.SERVICE_DISCOVERY)
 
 

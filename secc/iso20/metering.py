@@ -7,7 +7,7 @@ from secc.iso20.states import State
 from secc.table import Refusal, Reply, Request
 from v2g.errors import SignatureError
 from v2g.messages.iso20 import common_messages as cm
-from v2g.messages.iso20.common_types import MeterInfo, ResponseCode
+from v2g.messages.iso20.common_types import ChargeLoopReq, MeterInfo, ResponseCode
 from v2g.protocols import UNSENT
 from v2g.security.signature_iso20 import verify_metering_confirmation_req
 
@@ -26,13 +26,14 @@ def read_meter(context: Context) -> MeterInfo:
     return context.meter_info
 
 
-def count_round(context: Context) -> None:
+def count_round(request: ChargeLoopReq, context: Context) -> None:
     """Count a round of the charge loop, and trace what it comes to."""
+    shown = request.display_parameters
     context.charging_rounds += 1
     context.tracer.event(
         "charging",
         energy_wh=context.energy_wh,
-        soc_percent=None,
+        soc_percent=shown.present_soc if shown else None,
         power_w=context.plug.meter.power_w,
         round=context.charging_rounds,
     )

@@ -151,7 +151,7 @@ def steps(
     protocol: Protocol, *, dynamic: bool = False, both_ways: bool = False, install: bool = False
 ) -> list[tuple[State, Step]]:
     """Return the way of a car through the states: the state, and the request that it sends there."""
-    contract, car = market20().contract.signing_key(), market20().car.provisioning.signing_key()
+    contract, car = market20().contract.signer(), market20().car.provisioning.signer()
     service = SERVICES[protocol.key, both_ways]
     mode = ControlMode.DYNAMIC if dynamic else ControlMode.SCHEDULED
     start = (

@@ -3,6 +3,7 @@
 import functools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -19,11 +20,11 @@ from v2g.messages.iso20 import common_types as ct
 from v2g.messages.iso20.common_types import ResponseCode
 from v2g.protocols import UNSENT
 from v2g.security import signature
+from v2g.security.signature_iso20 import suite_for
 
 PCID = "WMIV1234567890ABCD"
 EVCCID = "WMIVEVCC1"
 EMAIDS = ("DEPNCABCDEFGH1", "DEPNCABCDEFGH2", "DEPNCABCDEFGH3")
-SUITE = signature.ISO20_SECP521
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,10 @@ class Market20:
     pki: Hierarchy
     car: VehicleFiles
     contracts: tuple[Identity, ...]
+
+    @property
+    def edition(self) -> Edition:
+        return self.pki.edition
 
     @property
     def contract(self) -> Identity:
@@ -48,7 +53,7 @@ class Market20:
         seed: int = 70,
     ) -> Identity:
         return new_identity(
-            Edition.ISO20.profiles["contract"],
+            self.edition.profiles["contract"],
             common_name=emaid,
             issuer=self.pki[issuer],
             now=start,
@@ -59,7 +64,7 @@ class Market20:
     def provisioning(self, start: datetime, validity: timedelta) -> Identity:
         """Make another provisioning certificate for the car."""
         return new_identity(
-            Edition.ISO20.profiles["oem_provisioning"],
+            self.edition.profiles["oem_provisioning"],
             common_name=PCID,
             issuer=self.pki["oem_sub_ca2"],
             now=start,
@@ -104,17 +109,13 @@ class Market20:
         data = cm.SignedInstallationData(
             id="id1",
             contract_certificate_chain=self.contract_chain(contract),
-            ecdh_curve=cm.EcdhCurve.SECP521,
-            dh_public_key=_point(self.pki["cps_leaf"]),
-            secp521_encrypted_private_key=bytes(range(94)),
+            **self._envelope(),
         )
         for name, value in parts.items():
             setattr(data, name, value)
+        key = self.pki["cps_leaf"].signer()
         signed = signature.sign(
-            [("id1", "SignedInstallationData", data)],
-            self.pki["cps_leaf"].signing_key(),
-            iso20.COMMON_MESSAGES,
-            SUITE,
+            [("id1", "SignedInstallationData", data)], key, iso20.COMMON_MESSAGES, suite_for(key)
         )
         leaf, *subs = self.pki.chain("cps_leaf")
         return cm.CertificateInstallationRes(
@@ -128,6 +129,20 @@ class Market20:
             signed_installation_data=data,
             remaining_contract_certificate_chains=0,
         )
+
+    def _envelope(self) -> dict[str, Any]:
+        """Return fields of the right form; what is in them is not the charger's business."""
+        if self.edition is Edition.ISO20_ED448:
+            return {
+                "ecdh_curve": cm.EcdhCurve.X448,
+                "dh_public_key": bytes(133),
+                "x448_encrypted_private_key": bytes(84),
+            }
+        return {
+            "ecdh_curve": cm.EcdhCurve.SECP521,
+            "dh_public_key": _point(self.pki["cps_leaf"]),
+            "secp521_encrypted_private_key": bytes(range(94)),
+        }
 
     def bundles(self, count: int = 1) -> tuple[bytes, ...]:
         return tuple(encoded(self.bundle(contract)) for contract in self.contracts[:count])
@@ -146,11 +161,11 @@ def _point(identity: Identity) -> bytes:
 
 
 @functools.cache
-def market20() -> Market20:
-    """Return the market that all tests share."""
+def market20(edition: Edition = Edition.ISO20) -> Market20:
+    """Return the market that all tests share; one for each suite."""
     entropy = SeededEntropy(20)
     start = NOW - timedelta(days=1)
-    pki = Hierarchy.create(now=start, entropy=entropy, edition=Edition.ISO20)
+    pki = Hierarchy.create(now=start, entropy=entropy, edition=edition)
     car = issue(pki, evccid=EVCCID, pcid=PCID, now=start, entropy=entropy)
     unfinished = Market20(pki, car, ())
     contracts = tuple(unfinished.contract_of(emaid, seed=80 + n) for n, emaid in enumerate(EMAIDS))

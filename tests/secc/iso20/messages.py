@@ -10,7 +10,7 @@ from secc import placeholders
 from secc.iso20 import AC
 from secc.iso20.responses import RESPONSES
 from secc.protocol import Protocol
-from tests.secc.iso20.market import EVCCID, SUITE, market20
+from tests.secc.iso20.market import EVCCID, market20
 from v2g.messages import iso20
 from v2g.messages.iso20 import ac, dc
 from v2g.messages.iso20 import common_messages as cm
@@ -19,6 +19,7 @@ from v2g.messages.iso20.common_types import Processing
 from v2g.protocols import UNSENT
 from v2g.rational import rational
 from v2g.security import signature
+from v2g.security.signature_iso20 import suite_for
 
 FOREIGN = b"\xee" * 8
 
@@ -40,7 +41,7 @@ def message_of(session_id: bytes, body: XsdType, key: SigningKey | None, time_st
     part = signed_part(body)
     signed = None
     if key is not None and part is not None:
-        signed = signature.sign([part], key, iso20.COMMON_MESSAGES, SUITE)
+        signed = signature.sign([part], key, iso20.COMMON_MESSAGES, suite_for(key))
     assert isinstance(body, ct.V2GMessage)
     body.header = ct.MessageHeader(session_id=session_id, time_stamp=time_stamp, signature=signed)
     return body

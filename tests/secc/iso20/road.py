@@ -97,7 +97,7 @@ class Site:
         client = ClientTls(
             now=self.charger.clock.now,
             iso20=Iso20Client(
-                [pki["v2g_root"].certificate], vehicle.vehicle_chain, vehicle.vehicle.signing_key()
+                [pki["v2g_root"].certificate], vehicle.vehicle_chain, vehicle.vehicle.signer()
             ),
         )
         return await self._tls(client, protocol)
@@ -138,11 +138,11 @@ async def site(
         Tracer("secc", sink, clock.now),
         tls=ServerTls(
             pki.chain("secc_leaf"),
-            pki["secc_leaf"].signing_key(),
+            pki["secc_leaf"].signer(),
             now=clock.now,
             iso20=Iso20Server(
                 pki20.chain("secc_leaf"),
-                pki20["secc_leaf"].signing_key(),
+                pki20["secc_leaf"].signer(),
                 [pki20["oem_root"].certificate],
             ),
         ),
@@ -161,7 +161,7 @@ async def start_session(car: Car) -> None:
     offered = await car.ask(messages.authorization_setup())
     if offered.pnc_as_res_authorization_mode is not None:
         challenge = offered.pnc_as_res_authorization_mode.gen_challenge
-        response = await car.ask(messages.by_contract(challenge), key=market20().contract.signing_key())
+        response = await car.ask(messages.by_contract(challenge), key=market20().contract.signer())
     else:
         response = await car.ask(messages.externally())
     assert response.evse_processing is Processing.Finished

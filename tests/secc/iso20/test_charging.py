@@ -437,13 +437,13 @@ class TestMeteringConfirmation:
 
     def test_a_good_one(self) -> None:
         desk, request = self.ready()
-        desk.ask(request, key=market20().contract.signing_key())
+        desk.ask(request, key=market20().contract.signer())
         assert desk.state is State.CHARGE_LOOP
 
     @pytest.mark.parametrize("fault", ["unsigned", "key", "session", "meter", "no contract"])
     def test_a_wrong_one(self, fault: str) -> None:
         desk, request = self.ready()
-        key = market20().contracts[1 if fault == "key" else 0].signing_key()
+        key = market20().contracts[1 if fault == "key" else 0].signer()
         if fault == "session":
             request.signed_metering_data.session_id = messages.FOREIGN
         elif fault == "meter":

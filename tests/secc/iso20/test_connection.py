@@ -237,7 +237,7 @@ class TestNegotiation:
                     iso20=Iso20Client(
                         [pki["v2g_root"].certificate],
                         [stranger.certificate, *pki.chain("mo_sub_ca2")],
-                        stranger.signing_key(),
+                        stranger.signer(),
                     ),
                 )
                 try:

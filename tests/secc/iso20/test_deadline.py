@@ -30,7 +30,7 @@ ONGOING_S = timing.SECC_ONGOING_PERFORMANCE_TIME_S
 MESSAGE_S = timing.ISO20_SECC_PERFORMANCE_TIME_S["CertificateInstallation"]
 RESERVE_S = 0.25
 OK, NONE = ResponseCode.OK, ResponseCode.WARNING_NoCertificateAvailable
-KEY = market20().car.provisioning.signing_key()
+KEY = market20().car.provisioning.signer()
 
 
 async def before_installation(place: Site) -> Car:

@@ -49,7 +49,7 @@ async def authorize(
     challenge = offered.pnc_as_res_authorization_mode.gen_challenge
     answers: list[cm.AuthorizationRes] = []
     while not answers or answers[-1].evse_processing is not Processing.Finished:
-        answers.append(await car.ask(messages.by_contract(challenge), key=market20().contract.signing_key()))
+        answers.append(await car.ask(messages.by_contract(challenge), key=market20().contract.signer()))
     return car, answers
 
 
@@ -105,7 +105,7 @@ def test_another_contract_is_asked_about_anew(virtual_time: VirtualTime) -> None
             for number in (0, 1, 1, 1, 1, 1):
                 contract = market20().contracts[number]
                 request = messages.by_contract(challenge, market20().contract_chain(contract))
-                response = await car.ask(request, key=contract.signing_key())
+                response = await car.ask(request, key=contract.signer())
                 if response.evse_processing is Processing.Finished:
                     break
             assert [question.emaid[:14] for question in source.questions] == list(EMAIDS[:2])

@@ -24,7 +24,7 @@ from v2g.messages.iso20 import common_messages as cm
 from v2g.messages.iso20.common_types import Processing, ResponseCode
 from v2g.security import signature
 
-OEM_KEY = market20().car.provisioning.signing_key()
+OEM_KEY = market20().car.provisioning.signer()
 
 
 def ready(changes: dict[str, Any] | None = None) -> Desk:
@@ -164,7 +164,7 @@ class TestRequest:
     def test_the_most_that_a_car_may_ask_for(self) -> None:
         assert not install(ready(), market20().installation_request(8, EMAIDS)).refused
 
-    @pytest.mark.parametrize("key", [None, market20().contract.signing_key()], ids=["unsigned", "foreign"])
+    @pytest.mark.parametrize("key", [None, market20().contract.signer()], ids=["unsigned", "foreign"])
     def test_a_wrong_signature(self, key: Any) -> None:
         answer = install(ready(), key=key)
         assert (answer.code, answer.ends) == (ResponseCode.FAILED_SignatureError, True)
@@ -185,7 +185,7 @@ class TestRequest:
             trust = desk.charger.trust20
             desk.charger.trust20 = Trust(trust.mo, trust.v2g)
         car = market20().provisioning(NOW + start, validity)
-        answer = install(desk, market20().installation_request(car=car), key=car.signing_key())
+        answer = install(desk, market20().installation_request(car=car), key=car.signer())
         assert (answer.code, answer.ends) == (code, False)
         assert desk.state is State.CONTRACT
         assert desk.sink.of("certificate.rejected")
@@ -250,7 +250,7 @@ def spoiled(kind: str) -> bytes:
         bundle.header.signature = None
     elif kind == "signer":
         elements = [("id1", "SignedInstallationData", bundle.signed_installation_data)]
-        key = market.contract.signing_key()
+        key = market.contract.signer()
         bundle.header.signature = signature.sign(
             elements, key, iso20.COMMON_MESSAGES, signature.ISO20_SECP521
         )

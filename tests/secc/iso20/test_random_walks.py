@@ -97,8 +97,8 @@ def steps_of(protocol: Protocol) -> st.SearchStrategy[list[Any]]:
 def walk(steps: list[Any], desk: Desk) -> None:
     keys: dict[str, Any] = {
         "none": None,
-        "car": market20().car.provisioning.signing_key(),
-        "contract": market20().contract.signing_key(),
+        "car": market20().car.provisioning.signer(),
+        "contract": market20().contract.signer(),
     }
     for body, whose, key, outcome, seconds in steps:
         state = desk.state

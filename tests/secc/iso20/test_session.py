@@ -44,7 +44,7 @@ def in_state(protocol: Protocol, state: State) -> Desk:
         desk = Desk(protocol).reach(State.CONTRACT)
         desk.ask(
             market20().installation_request(),
-            key=market20().car.provisioning.signing_key(),
+            key=market20().car.provisioning.signer(),
             still_away=True,
         )
         return desk

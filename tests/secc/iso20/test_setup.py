@@ -106,7 +106,7 @@ class TestAuthorization:
 
     def code(self, desk: Desk, request: cm.AuthorizationReq, seed: int = 0) -> str:
         """Send a request that must get a WARNING, and see that the car may try again."""
-        key = (market20().contract if not seed else market20().contracts[seed]).signing_key()
+        key = (market20().contract if not seed else market20().contracts[seed]).signer()
         answer = desk.send(request, key=key)
         assert not answer.ends, answer
         assert desk.state is State.AUTHORIZATION
@@ -117,7 +117,7 @@ class TestAuthorization:
     def test_a_contract(self) -> None:
         desk = self.desk()
         response = desk.ask(
-            messages.by_contract(desk.context.challenge), key=market20().contract.signing_key()
+            messages.by_contract(desk.context.challenge), key=market20().contract.signer()
         )
         assert (response.response_code, response.evse_processing) == (ResponseCode.OK, Processing.Finished)
         assert desk.context.contract is not None
@@ -129,7 +129,7 @@ class TestAuthorization:
         desk = self.desk()
         contract = market20().contract_of(EMAIDS[0], validity=timedelta(days=10))
         request = messages.by_contract(desk.context.challenge, market20().contract_chain(contract))
-        response = desk.ask(request, key=contract.signing_key())
+        response = desk.ask(request, key=contract.signer())
         assert response.response_code is ResponseCode.OK_CertificateExpiresSoon
 
     @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ class TestAuthorization:
     @pytest.mark.parametrize("kind", ["unsigned", "another key"])
     def test_a_wrong_signature_ends_the_session(self, kind: str) -> None:
         desk = self.desk()
-        key = None if kind == "unsigned" else market20().contracts[1].signing_key()
+        key = None if kind == "unsigned" else market20().contracts[1].signer()
         answer = desk.send(messages.by_contract(desk.context.challenge), key=key)
         assert (answer.code, answer.ends) == (ResponseCode.FAILED_SignatureError, True)
         assert desk.sink.of("signature.failed")
@@ -205,7 +205,7 @@ class TestAuthorization:
         self.code(desk, messages.by_contract(bytes(16)))
         chain = market20().contract_chain(market20().contracts[1])
         request = messages.by_contract(desk.context.challenge, chain)
-        desk.ask(request, key=market20().contracts[1].signing_key())
+        desk.ask(request, key=market20().contracts[1].signer())
         assert desk.context.authorized
 
     def test_external_identification_that_is_refused(self) -> None:

@@ -205,7 +205,7 @@ class TestPause:
 
 def test_installing_several_contracts() -> None:
     desk = Desk().reach(State.CONTRACT)
-    key = market20().car.provisioning.signing_key()
+    key = market20().car.provisioning.signer()
     states = []
     for away in (True, True, False, False, False):
         desk.ask(market20().installation_request(3), key=key, still_away=away, outcome=market20().bundles(3))
