@@ -12,11 +12,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from backend_stub.authority.interface import Pointers
 from backend_stub.certificates import chain_refusal
-from pki.entropy import Entropy
+from pki.entropy import Entropy, SystemEntropy
 from pki.errors import CertificateError
 from pki.issuing import Identity, issue
 from pki.profiles import CONTRACT
 from v2g.security.envelope import Envelope, seal_iso2
+
+_TRACES = 2
+"""Sealings after which nothing of the first is left; measured, one is enough nearly always."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,16 @@ def make_contract(
 
     Raises MarketError(CHAIN, CHAIN_EXPIRED) when the issuer cannot issue such a certificate.
     """
+    try:
+        return _make(terms, issuer, receiver, entropy)
+    finally:
+        _overwrite_traces(receiver)
+
+
+def _make(
+    terms: Terms, issuer: Identity, receiver: ec.EllipticCurvePublicKey, entropy: Entropy
+) -> tuple[x509.Certificate, Envelope]:
+    """Do the work. The key is gone with this frame; OpenSSL wipes its own copy when it is freed."""
     key = entropy.ec_key(CONTRACT.key_type.curve)
     try:
         certificate = issue(
@@ -52,3 +65,15 @@ def make_contract(
     except CertificateError as error:
         raise chain_refusal(error, "contract certificate") from error
     return certificate, seal_iso2(key, receiver, entropy)
+
+
+def _overwrite_traces(receiver: ec.EllipticCurvePublicKey) -> None:
+    """Seal a key that nobody will ever have, on the same way.
+
+    Sealing turns the private number into a Python number and into bytes for a moment. Both are freed without being
+    wiped, which no Python program can prevent; the allocators hand the same blocks out again at once, and so
+    the next key's values take the place of this one's.
+    """
+    for _ in range(_TRACES):
+        nobody = SystemEntropy()
+        seal_iso2(nobody.ec_key(CONTRACT.key_type.curve), receiver, nobody)

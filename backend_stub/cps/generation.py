@@ -15,17 +15,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from backend_stub.authority.interface import Issued, IssuedRegister
 from backend_stub.ccp.interface import ContractPool
-from backend_stub.certificates import chain_refusal, check_issuer
+from backend_stub.certificates import check_issuer
 from backend_stub.cps.interface import ContractData, ProvisioningService, SignOrder
 from backend_stub.errors import Code, MarketError
 from backend_stub.pcp.interface import ProvisioningPool
+from backend_stub.sealing import Terms, make_contract
 from pki.chain import public_key
 from pki.entropy import Entropy
-from pki.errors import CertificateError
-from pki.issuing import Identity, issue
+from pki.issuing import Identity
 from pki.names import fingerprint_sha256
-from pki.profiles import CONTRACT
-from v2g.security.envelope import seal_iso2
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,28 +124,10 @@ class HostedIssuer:
         return begins, min(order.ends.replace(microsecond=0), issuer.not_valid_after_utc)
 
     def _make_sealed(self, order: ContractOrder, receiver: ec.EllipticCurvePublicKey) -> ContractData:
-        """Make the contract key, certify it and seal it for the car.
-
-        This frame is the only place that ever holds the plaintext key.
-        """
+        """Make the contract and seal its key for the car; the plaintext key never comes here."""
         begins, ends = self._validity(order)
-        key = self._entropy.ec_key(CONTRACT.key_type.curve)
-        pointers = self._issued.pointers(self._issuer.certificate)
-        try:
-            certificate = issue(
-                CONTRACT,
-                common_name=order.emaid,
-                public_key=key.public_key(),
-                issuer=self._issuer,
-                now=begins,
-                validity=ends - begins,
-                entropy=self._entropy,
-                crl_url=pointers.crl_url,
-                ocsp_url=pointers.ocsp_url,
-            )
-        except CertificateError as error:
-            raise chain_refusal(error, "contract certificate") from error
-        envelope = seal_iso2(key, receiver, self._entropy)
+        terms = Terms(order.emaid, begins, ends - begins, self._issued.pointers(self._issuer.certificate))
+        certificate, envelope = make_contract(terms, self._issuer, receiver, self._entropy)
         return ContractData(
             certificate=certificate,
             sub_ca1=self._sub_ca1,
