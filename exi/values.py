@@ -71,7 +71,7 @@ class ValueCodec:
         self.check_length(code - STRING_CODES, datatype, start)
         origin = reader.position
         text = reader.characters(code - STRING_CODES)
-        if self._tables.ascii_only and not text.isascii():
+        if self._tables.ascii_only and reader.position - origin > 8 * len(text):
             raise ExiError(f"{self._tables.profile} knows ASCII characters only", "", origin)
         return text
 
