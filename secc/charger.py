@@ -31,8 +31,10 @@ class Trust:
 class Charger:
     """Settings, station, clock, randomness, trust and backend of one charger.
 
-    ``trust`` is for ISO 15118-2, ``trust20`` for ISO 15118-20. ``source`` is None when no backend is configured: then nothing is installed here. ``inquiry`` is None when nobody is asked whether contracts still stand. ``stopping`` is set
-    when the charger is to end: cars that charge are told so, and no new session begins.
+    ``trust`` is for ISO 15118-2, ``trust20`` for ISO 15118-20. ``source`` is None when no backend is
+    configured: then nothing is installed here. ``inquiry`` is None when nobody is asked whether contracts
+    still stand. ``paused`` holds the sessions that cars may come back to. ``stopping`` is set when the
+    charger is to end: cars that charge are told so, and no new session begins.
     """
 
     config: Config

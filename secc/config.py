@@ -66,6 +66,7 @@ class Certificates(Section, frozen=True, kw_only=True):
     key: str = ""
     v2g_roots: str = ""
     mo_roots: str = ""
+    iso20: str = ""
     oem_roots: str = ""
     vehicle_roots: str = ""
 
@@ -190,7 +191,7 @@ class Wishes(Section, frozen=True, kw_only=True):
 
 
 class Security(Section, frozen=True, kw_only=True):
-    """``[security]``: the reading of the standard's open points, one of :data:`v2g.security.dialects.DIALECTS`."""
+    """``[security]``: how open points of the standard are read; :data:`v2g.security.dialects.DIALECTS`."""
 
     dialect: str = STANDARD.name
 

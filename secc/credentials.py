@@ -1,8 +1,8 @@
 """The charger's certificates and roots, read from the files that the configuration names.
 
-A folder that ``pnclab pki init`` wrote holds those of ISO 15118-2, and in ``iso20/`` those of ISO 15118-20. Keys of
-the configuration that name single files are for -2, except ``oem_roots`` and ``vehicle_roots``; -20 always takes
-its own chain and key from the folder.
+A folder that ``pnclab pki init`` wrote holds those of ISO 15118-2, and in ``iso20/`` those of ISO 15118-20. Keys
+of the configuration that name single files are for -2, except ``oem_roots`` and ``vehicle_roots``; -20 takes its own
+chain, key and other roots from its folder.
 """
 
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def load_tls(config: Config, source: str, keylog: KeyLog | None) -> ServerTls:
     generations = {protocol.tls13 for protocol in chosen(config.network.protocols)}
     own20 = iso20_folder(settings) if True in generations else None
     if own20 is None and generations == {True}:
-        reason = f"ISO 15118-20 needs the folder {ISO20_FOLDER} in it, as `pnclab pki init` makes it"
+        reason = f"ISO 15118-20 needs the folder {ISO20_FOLDER} in it (`pnclab pki init` makes it), or iso20"
         raise ConfigError(source, "certificates.directory", reason)
     identity = load_identity(settings, source) if False in generations else None
     try:
@@ -79,6 +79,8 @@ def _vehicle_roots(settings: Certificates, folder: Path, source: str) -> tuple[x
 
 def iso20_folder(settings: Certificates) -> Path | None:
     """Return the folder with the certificates of ISO 15118-20; None when there is none."""
+    if settings.iso20:
+        return Path(settings.iso20)
     folder = Path(settings.directory) / ISO20_FOLDER
     return folder if settings.directory and folder.is_dir() else None
 

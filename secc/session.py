@@ -31,8 +31,8 @@ NO_SESSION = bytes(8)
 class Answer:
     """What to send: the whole ``message``, or ``payload``, its EXI, when that is ready.
 
-    ``payload_type`` is that of its main stream. ``code`` is its response code, ``refused`` the reason when that is not OK (else empty), ``ends``
-    tells that nothing more is expected in this session.
+    ``payload_type`` is that of its main stream. ``code`` is its response code, ``refused`` the reason when
+    that is not OK (else empty), ``ends`` tells that nothing more is expected in this session.
     """
 
     name: str

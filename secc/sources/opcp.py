@@ -75,7 +75,8 @@ class OpcpSource:
     ``base_url`` is the backend's address without path, ``ca_file`` the roots for an https one (None: those
     of the system). ``transport`` replaces the network in tests. No proxy is taken from the environment:
     what stands between charger and backend is a matter of configuration. Answers over ``max_bytes`` and
-    redirects are refused. ``auth`` signs requests to a market that is closed (:mod:`secc.sources.oauth`). ``iso20_namespace`` is the spelling that this market expects for ISO 15118-20.
+    redirects are refused. ``auth`` signs requests to a market that is closed
+    (:mod:`secc.sources.oauth`). ``iso20_namespace`` is the spelling that this market expects for -20.
     """
 
     def __init__(

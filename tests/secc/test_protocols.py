@@ -55,6 +55,16 @@ def test_without_certificates_of_20_the_charger_speaks_the_old_protocol(tmp_path
         load_tls(only, "test", None)
 
 
+def test_the_certificates_of_20_may_stand_elsewhere(tmp_path: Path) -> None:
+    market20().pki.save(tmp_path / "new")
+    settings = config(certificates__iso20=str(tmp_path / "new"), network__protocols=["iso20-dc"])
+    assert load_tls(settings, "test", None).versions == ("TLSv1.3",)
+    assert load_trust20(settings.certificates, "test").mo == (market20().pki["mo_root"].certificate,)
+    missing = override(settings, {"certificates.iso20": str(tmp_path / "nowhere")})
+    with pytest.raises(ConfigError, match="nowhere"):
+        load_tls(missing, "test", None)
+
+
 def test_the_roots_of_20_are_its_own(folder: Path) -> None:
     trust = load_trust20(config(certificates__directory=str(folder)).certificates, "test")
     pki = market20().pki

@@ -96,9 +96,7 @@ class Site:
         pki, vehicle = market20().pki, market20().car
         client = ClientTls(
             now=self.charger.clock.now,
-            iso20=Iso20Client(
-                [pki["v2g_root"].certificate], vehicle.vehicle_chain, vehicle.vehicle.signer()
-            ),
+            iso20=Iso20Client([pki["v2g_root"].certificate], vehicle.vehicle_chain, vehicle.vehicle.signer()),
         )
         return await self._tls(client, protocol)
 

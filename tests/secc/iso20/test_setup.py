@@ -116,9 +116,7 @@ class TestAuthorization:
 
     def test_a_contract(self) -> None:
         desk = self.desk()
-        response = desk.ask(
-            messages.by_contract(desk.context.challenge), key=market20().contract.signer()
-        )
+        response = desk.ask(messages.by_contract(desk.context.challenge), key=market20().contract.signer())
         assert (response.response_code, response.evse_processing) == (ResponseCode.OK, Processing.Finished)
         assert desk.context.contract is not None
         assert desk.context.contract.emaid.startswith(EMAIDS[0])
