@@ -7,7 +7,7 @@ from v2g.security.dialects import DIALECTS
 
 _EPILOG = """\
 examples:
-  pnclab explain runs/latest --key runs/latest/car/oem/provisioning.key --trust runs/latest/pki
+  pnclab explain runs/latest      what the demo left: its car's key and its certificates are found by themselves
   pnclab explain request.exi response.exi --key receiver.key --json
   pnclab explain docs/vectors/iso20/CertificateInstallation*.exi \\
       --key docs/vectors/iso20/receiver.key --trust docs/vectors/iso20 --at 2026-01-02
@@ -35,13 +35,18 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="request and response, in any order: files with EXI or V2GTP, raw, hex or base64, or hex text "
         "itself (the response alone is enough for its signature); or one trace.jsonl, or the folder of a run",
     )
-    command.add_argument("--key", metavar="FILE", help="the car's private key that receives the envelope")
+    command.add_argument(
+        "--key",
+        metavar="FILE",
+        help="the car's private key that receives the envelope (default: that of the run)",
+    )
     command.add_argument(
         "--trust",
         action="append",
         default=[],
         metavar="PATH",
-        help="roots to hold chains against, and sub-CAs that messages leave out: files, folders; repeatable",
+        help="roots to hold chains against, and sub-CAs that messages leave out: files, folders; repeatable "
+        "(default: the pki folder of the run)",
     )
     command.add_argument("--dialect", choices=DIALECTS, default="standard", help="whose reading to follow")
     command.add_argument("--pcid", metavar="PCID", help="the car's PCID, if the request is not there (-20)")

@@ -137,7 +137,7 @@ def explain_signature(
         f"{len(data)} bytes are signed, as a fragment of the {_grammar_name(edition, dialect)}",
         Fact("bytes", data),
         Fact("digest", suite.digest(data)),
-        clause="[V2G2-Annex J]" if edition is Edition.ISO2 else "[V2G20-1449]",
+        clause="[-2 Annex J]" if edition is Edition.ISO2 else "[V2G20-1449]",
     )
     _explain_value(story, message, key, suite, dialect)
     _whole(story, message, key, suite, dialect)

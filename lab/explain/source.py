@@ -13,6 +13,7 @@ from exi.schema import XsdType
 from lab.explain.installation import is_request, is_response
 from lab.trace_file import Event, TraceFileError, read_trace
 from pki.errors import StoreError
+from pki.hierarchy import ISO20_FOLDER
 from pki.keys import PrivateKey
 from pki.store import read_any_key, read_certificates
 from v2g.messages import iso2, iso20
@@ -40,8 +41,10 @@ def captured(names: list[str], installation: int | None) -> Captured:
     """
     if len(names) == 1:
         place = Path(names[0])
-        if place.is_dir() or place.suffix == ".jsonl":
-            return _from_trace(place / TRACE_NAME if place.is_dir() else place, installation)
+        if _is_folder(place):
+            return _from_trace(place / TRACE_NAME, installation)
+        if place.suffix == ".jsonl":
+            return _from_trace(place, installation)
     if len(names) > 2:
         raise UsageError(f"a request and a response, not {len(names)} messages")
     messages = [_message(name) for name in names]
@@ -55,6 +58,20 @@ def captured(names: list[str], installation: int | None) -> Captured:
             "the response of the installation is missing" if requests else "one response, not two"
         )
     return Captured(requests[0] if requests else None, responses[0], " and ".join(map(_short, names)))
+
+
+def of_run(name: str, *, iso2: bool) -> tuple[str | None, list[str]]:
+    """Return the car's key and the certificates in the folder of a run; nothing where ``name`` is no such folder."""
+    pki = Path(name) / "pki"
+    if not _is_folder(pki):
+        return None, []
+    car = pki / "vehicle"
+    keys = (
+        [car / "oem" / "provisioning.key"]
+        if iso2
+        else [car / ISO20_FOLDER / file for file in ("receiver.key", "provisioning.key")]
+    )
+    return next((str(key) for key in keys if key.is_file()), None), [str(pki)]
 
 
 def read_key(name: str) -> PrivateKey:
@@ -109,12 +126,24 @@ def _decode(data: bytes) -> XsdType | None:
 
 
 def _input(name: str) -> Input:
-    if name != "-" and not Path(name[:255]).exists():
+    if name != "-" and not _exists(Path(name)):
         try:
             return recognise(name, from_hex(name).hex().encode())
         except UsageError:
             pass  # it is the name of a file that is missing, which reading says
     return recognise(_short(name), read_file(name))
+
+
+def _exists(place: Path) -> bool:
+    """Say whether a name is that of a file or folder; long hex text is none, and no error either."""
+    try:
+        return place.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_folder(place: Path) -> bool:
+    return _exists(place) and place.is_dir()
 
 
 def _short(name: str) -> str:

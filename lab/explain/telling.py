@@ -32,8 +32,10 @@ def run(options: argparse.Namespace) -> int:
     try:
         captured = source.captured(options.source, options.installation)
         installation = read(captured.request, captured.response)
-        key = None if options.key is None else source.read_key(options.key)
-        roots, sub_cas = source.read_trust(options.trust)
+        key_name, trust_names = source.of_run(options.source[0], iso2=installation.edition is Edition.ISO2)
+        key_name, trust_names = options.key or key_name, options.trust or trust_names
+        key = None if key_name is None else source.read_key(key_name)
+        roots, sub_cas = source.read_trust(trust_names)
     except (UsageError, NotAnInstallationError) as error:
         print(f"pnclab explain: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT

@@ -120,8 +120,13 @@ class TestSound:
         files = bed.write(pair(edition))
         told = bed.explain(*reversed(files), "--key", str(bed.place / "car.key"), "--at", AT)
         assert told.code == 0
-        for words in ("request", "envelope", "OtherInfo: 015556", "every step holds", "--full", "no root"):
+        for words in ("request", "envelope", "OtherInfo: 015556", "--full", "no root to hold them against"):
             assert words in told.out
+        assert "every step that could be taken holds; not taken: certificate chain," in told.out
+        trusted = bed.explain(
+            *files, "--key", str(bed.place / "car.key"), "--at", AT, "--trust", str(bed.place)
+        )
+        assert trusted.out.endswith("every step holds\n")
 
     @EDITIONS
     def test_secrets_only_when_asked_for(self, edition: Edition, bed: Bed) -> None:
@@ -186,6 +191,7 @@ class TestForms:
         made = pair(Edition.ISO2)
         told = bed.explain(made.request_exi.hex(), made.response_exi.hex(), "--json")
         assert told.code == 0
+        assert bed.explain(made.response_exi.hex(), "--json").code == 0
 
     @pytest.mark.parametrize("role", ["evcc", "secc"])
     def test_a_trace_and_a_folder(self, role: str, bed: Bed) -> None:
@@ -196,6 +202,20 @@ class TestForms:
             told = bed.explain(str(source), "--key", str(bed.place / "car.key"), "--json")
             assert told.code == 0, told.err
             assert told.json["judged_at"] == "2026-03-01T00:00:00+00:00"
+
+    @EDITIONS
+    def test_the_folder_of_a_run(self, edition: Edition, bed: Bed) -> None:
+        """What the demo leaves behind says where the car's key and the certificates are."""
+        made = pair(edition)
+        self.trace(bed.place / "trace.jsonl", made, "evcc", 1)
+        made.hierarchy.save(bed.place / "pki")
+        car = bed.place / "pki" / "vehicle"
+        for file in ("oem/provisioning.key", "iso20/provisioning.key", "iso20/receiver.key"):
+            (car / file).parent.mkdir(parents=True, exist_ok=True)
+            store.write_key(car / file, made.receiver_key)
+        told = bed.explain(str(bed.place), "--json")
+        assert told.code == 0
+        assert {step["verdict"] for step in told.json["steps"]} == {"ok", "note"}
 
     def test_several_in_one_trace(self, bed: Bed) -> None:
         self.trace(bed.place / "trace.jsonl", pair(Edition.ISO2), "evcc", 2)
