@@ -12,7 +12,7 @@ HERE: Final = Path(__file__).parent
 CORPUS: Final = HERE / "corpus.jsonl"
 CRASHES: Final = HERE / "crashes.jsonl"
 
-BUDGET: Final = 13_500
+BUDGET: Final = 13_000
 """Most bytes of a target's lines in the corpus: 21 targets stay below 300 kB."""
 
 LONGEST: Final = 1500
