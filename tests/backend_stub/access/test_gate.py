@@ -123,11 +123,11 @@ def test_what_a_party_owns() -> None:
     oem = Party(Role.OEM, "WVW", frozenset())
     assert oem.owns_vehicle("WVW00000000000001")
     assert not oem.owns_vehicle("PNC00000000000001")
-    with pytest.raises(MarketError, match="FORBIDDEN.*not one of msp DEPNC"):
+    with pytest.raises(MarketError, match=r"FORBIDDEN.*not one of msp DEPNC"):
         msp.check_contract("FRXYZ0000000015")
-    with pytest.raises(MarketError, match="FORBIDDEN.*not one of oem WVW"):
+    with pytest.raises(MarketError, match=r"FORBIDDEN.*not one of oem WVW"):
         oem.check_vehicle("PNC00000000000001")
-    with pytest.raises(MarketError, match="FORBIDDEN.*no right market"):
+    with pytest.raises(MarketError, match=r"FORBIDDEN.*no right market"):
         oem.check_scope(Scope.MARKET)
 
 

@@ -74,7 +74,7 @@ def test_audiences(path: Path, clock: SetClock) -> None:
     client, _ = clients.add(path, Role.ADMIN, "boss")
     tokens = make_tokens(path, clock, frozenset({"here", "there"}))
     tokens.party(tokens.issue(client, "there", []).text)
-    with pytest.raises(TokenError, match="(?i)audience"):
+    with pytest.raises(TokenError, match=r"(?i)audience"):
         tokens.party(tokens.issue(client, "elsewhere", []).text)
 
 
