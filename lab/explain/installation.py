@@ -11,6 +11,7 @@ from pki.profiles import Edition
 from v2g.errors import EnvelopeError
 from v2g.messages import iso2, iso20
 from v2g.messages.iso20 import common_messages as cm
+from v2g.messages.iso20.common_types import Processing
 from v2g.messages.xmldsig import Signature
 from v2g.security import signature, signature_iso20
 from v2g.security.envelope import Envelope
@@ -68,6 +69,10 @@ def read(request: XsdType | None, response: XsdType) -> Installation:
     if isinstance(response, cm.CertificateInstallationRes):
         if request is not None and not isinstance(request, cm.CertificateInstallationReq):
             raise NotAnInstallationError(f"{_name(request)} is not the request of {_name(response)}")
+        if is_waiting(response):
+            raise NotAnInstallationError(
+                "the response says EVSEProcessing=Ongoing: there is nothing in it yet"
+            )
         return _iso20(request, response)
     body = response.body.body_element if isinstance(response, iso2.V2G_Message) else None
     if isinstance(body, iso2.CertificateInstallationRes | iso2.CertificateUpdateRes):
@@ -86,6 +91,14 @@ def is_response(message: XsdType) -> bool:
     """Say whether a message answers such a request."""
     wanted = iso2.CertificateInstallationRes | iso2.CertificateUpdateRes | cm.CertificateInstallationRes
     return isinstance(_inner(message), wanted)
+
+
+def is_waiting(message: XsdType) -> bool:
+    """Say whether a response of -20 only asks to be asked again [V2G20-1972]; it carries placeholders."""
+    return (
+        isinstance(message, cm.CertificateInstallationRes)
+        and message.evse_processing is not Processing.Finished
+    )
 
 
 def _iso2(request: XsdType | None, response: iso2.V2G_Message, body: signature.Bundle) -> Installation:

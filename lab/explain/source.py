@@ -10,7 +10,7 @@ import exi
 from exi.command import UsageError
 from exi.inputs import Input, from_hex, read_file, recognise
 from exi.schema import XsdType
-from lab.explain.installation import is_request, is_response
+from lab.explain.installation import is_request, is_response, is_waiting
 from lab.trace_file import Event, TraceFileError, read_trace
 from pki.errors import StoreError
 from pki.hierarchy import ISO20_FOLDER
@@ -183,7 +183,7 @@ def _installations(events: list[Event]) -> list[Captured]:
                 continue
             if is_request(message):
                 open_requests[event.connection] = message
-            elif is_response(message):
+            elif is_response(message) and not is_waiting(message):
                 request = open_requests.get(event.connection)
                 found.append(Captured(request, message, "", datetime.fromtimestamp(event.t, UTC)))
         if found:

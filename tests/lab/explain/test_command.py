@@ -20,7 +20,7 @@ from pki.profiles import Edition
 from tests.v2g.security.material import NOW
 from v2g.messages import iso2, iso20
 from v2g.messages.iso20 import common_messages as cm
-from v2g.messages.iso20.common_types import ResponseCode
+from v2g.messages.iso20.common_types import Processing, ResponseCode
 from v2g.security.dialects import DIALECTS, Dialect
 from v2g.security.signature import sign_certificate_installation_res
 
@@ -374,6 +374,26 @@ class TestFaults:
         response.response_code = ResponseCode.WARNING_NoCertificateAvailable
         told = bed.all(made, response=exi.encode(response, iso20.COMMON_MESSAGES))
         assert "WARNING_NoCertificateAvailable" in told.step("response", "response code")["detail"]
+
+    def test_a_response_that_asks_to_be_asked_again(self, bed: Bed) -> None:
+        """It is passed over in a trace, and said to be one by itself."""
+        made = pair(Edition.ISO20)
+        response = exi.decode(made.response_exi, iso20.COMMON_MESSAGES)
+        assert isinstance(response, cm.CertificateInstallationRes)
+        response.evse_processing = Processing.Ongoing
+        waiting = exi.encode(response, iso20.COMMON_MESSAGES)
+        told = bed.all(made, response=waiting)
+        assert told.code == 2
+        assert "EVSEProcessing=Ongoing" in told.err
+        TestForms.trace(bed.place / "trace.jsonl", made, "evcc", 1)
+        first, *rest = (bed.place / "trace.jsonl").read_text().splitlines()
+        again = (
+            first.replace("sent", "received")
+            .replace("Req", "Res")
+            .replace(made.request_exi.hex(), waiting.hex())
+        )
+        (bed.place / "trace.jsonl").write_text("\n".join([first, again, first, *rest]) + "\n")
+        assert bed.explain(str(bed.place / "trace.jsonl")).code == 0
 
     def test_the_key_of_another_car(self, bed: Bed) -> None:
         files = bed.write(pair(Edition.ISO20))
