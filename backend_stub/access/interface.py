@@ -48,6 +48,7 @@ class Scope(StrEnum):
     PKI_ENROLL = "pki:enroll"
     PKI_REVOKE = "pki:revoke"
     EVENTS = "events"
+    EVENTS_READ = "events:read"
     OEM = "oem"
     MSP = "msp"
     MARKET = "market"
@@ -76,14 +77,15 @@ _MEANING: Mapping[Scope, str] = MappingProxyType(
         Scope.PKI_READ: "read CA certificates",
         Scope.PKI_ENROLL: "have certificates issued",
         Scope.PKI_REVOKE: "have certificates revoked",
-        Scope.EVENTS: "subscribe to events and read them",
+        Scope.EVENTS: "subscribe to events",
+        Scope.EVENTS_READ: "read the events that concern oneself; a peer: those that concern any car maker",
         Scope.OEM: "act as the car maker of this market",
         Scope.MSP: "act as the mobility operator of this market",
         Scope.MARKET: "see the market as a whole",
     }
 )
 
-_EVERYBODY = frozenset({Scope.RCP_READ, Scope.CPS_READ, Scope.PKI_READ, Scope.EVENTS})
+_EVERYBODY = frozenset({Scope.RCP_READ, Scope.CPS_READ, Scope.PKI_READ, Scope.EVENTS, Scope.EVENTS_READ})
 
 SCOPES: Mapping[Role, Set[Scope]] = MappingProxyType(
     {
@@ -113,7 +115,7 @@ SCOPES: Mapping[Role, Set[Scope]] = MappingProxyType(
         },
         Role.CPO: _EVERYBODY | {Scope.CCP_ASK, Scope.PKI_ENROLL},
         Role.CPS: _EVERYBODY | {Scope.CCP_WRITE, Scope.PCP_READ, Scope.PKI_ENROLL},
-        Role.PEER: _EVERYBODY
+        Role.PEER: _EVERYBODY - {Scope.EVENTS}
         | {
             Scope.CCP_ASK,
             Scope.CCP_COLLECT,
@@ -129,7 +131,7 @@ SCOPES: Mapping[Role, Set[Scope]] = MappingProxyType(
 """What each role may do at most; a client may be given less. Who may do it with *which* contract or car,
 see :meth:`Party.check_contract` and :meth:`Party.check_vehicle`."""
 
-UNFORWARDED = frozenset({Scope.RCP_READ, Scope.CPS_READ, Scope.PKI_READ, Scope.EVENTS})
+UNFORWARDED = frozenset({Scope.RCP_READ, Scope.CPS_READ, Scope.PKI_READ, Scope.EVENTS_READ})
 """Calls that no pool ever forwards; every other call of a peer must carry ``broadcast: true``."""
 
 _IDENTIFIERS: Mapping[Role, tuple[re.Pattern[str], str]] = MappingProxyType(

@@ -181,10 +181,13 @@ def audience_of(party: Party) -> Audience:
 
 def router(log: EventLog, endpoints: WebhookEndpoints) -> APIRouter:
     """Return the routes of this part. Who is calling decides what is seen."""
-    routes = APIRouter(prefix="/v1", tags=["Events"], dependencies=[allow(Scope.EVENTS)])
+    routes = APIRouter(prefix="/v1", tags=["Events"])
+    subscribing = [allow(Scope.EVENTS)]
+    reading = [allow(Scope.EVENTS_READ)]
 
     @routes.post(
         "/webhook/endpoints",
+        dependencies=subscribing,
         summary="Subscribe",
         status_code=status.HTTP_201_CREATED,
         responses=refusals(),
@@ -194,21 +197,29 @@ def router(log: EventLog, endpoints: WebhookEndpoints) -> APIRouter:
         endpoint, secret = await endpoints.add(body.settings(), _audience(request), secret=body.secret)
         return NewEndpoint(**_fields(endpoint), secret=secret)
 
-    @routes.get("/webhook/endpoints", summary="List the endpoints", responses=refusals())
+    @routes.get(
+        "/webhook/endpoints", dependencies=subscribing, summary="List the endpoints", responses=refusals()
+    )
     async def list_all(request: Request) -> list[EndpointAnswer]:
         """Return the caller's endpoints, oldest first."""
         found = await endpoints.list(_audience(request))
         return [EndpointAnswer.of(endpoint) for endpoint in found]
 
     @routes.get(
-        "/webhook/endpoints/{endpoint_id}", summary="Get an endpoint", responses=refusals(Code.UNKNOWN)
+        "/webhook/endpoints/{endpoint_id}",
+        dependencies=subscribing,
+        summary="Get an endpoint",
+        responses=refusals(Code.UNKNOWN),
     )
     async def get(request: Request, endpoint_id: UUID) -> EndpointAnswer:
         """Return an endpoint and how it fares."""
         return EndpointAnswer.of(await endpoints.get(str(endpoint_id), _audience(request)))
 
     @routes.put(
-        "/webhook/endpoints/{endpoint_id}", summary="Change an endpoint", responses=refusals(Code.UNKNOWN)
+        "/webhook/endpoints/{endpoint_id}",
+        dependencies=subscribing,
+        summary="Change an endpoint",
+        responses=refusals(Code.UNKNOWN),
     )
     async def replace(request: Request, endpoint_id: UUID, body: EndpointBody) -> EndpointAnswer:
         """Replace the settings. One that is enabled again goes on where it stopped, at once."""
@@ -217,6 +228,7 @@ def router(log: EventLog, endpoints: WebhookEndpoints) -> APIRouter:
 
     @routes.delete(
         "/webhook/endpoints/{endpoint_id}",
+        dependencies=subscribing,
         summary="Unsubscribe",
         response_class=Response,
         responses=refusals(Code.UNKNOWN),
@@ -228,6 +240,7 @@ def router(log: EventLog, endpoints: WebhookEndpoints) -> APIRouter:
 
     @routes.get(
         "/webhook/endpoints/{endpoint_id}/deadLetters",
+        dependencies=subscribing,
         summary="List what an endpoint never took",
         responses=refusals(Code.UNKNOWN),
     )
@@ -238,7 +251,7 @@ def router(log: EventLog, endpoints: WebhookEndpoints) -> APIRouter:
         found = await endpoints.dead_letters(str(endpoint_id), limit, _audience(request))
         return DeadLetterList(deadLetters=[DeadLetterEntry.of(letter) for letter in found])
 
-    @routes.get("/events", summary="Ask for events", responses=refusals())
+    @routes.get("/events", dependencies=reading, summary="Ask for events", responses=refusals())
     async def events(
         request: Request,
         types: _Types = [],  # noqa: B006 - FastAPI copies it
@@ -260,6 +273,7 @@ def router(log: EventLog, endpoints: WebhookEndpoints) -> APIRouter:
 
     @routes.get(
         "/events/stream",
+        dependencies=reading,
         summary="Follow the events",
         response_class=StreamingResponse,
         responses={

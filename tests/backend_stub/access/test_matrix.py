@@ -79,7 +79,7 @@ ALLOWED: dict[str, set[str]] = {
     "PUT /v1/webhook/endpoints/{endpoint_id}": SUBSCRIBERS,
     "DELETE /v1/webhook/endpoints/{endpoint_id}": SUBSCRIBERS,
     "GET /v1/webhook/endpoints/{endpoint_id}/deadLetters": SUBSCRIBERS,
-    "GET /v1/events": SUBSCRIBERS,
+    "GET /v1/events": EVERYBODY,
     "GET /telematics/v1/vehicles": MAKER,
     "GET /telematics/v1/contracts/{pcid}": MAKER,
     "POST /register/v1/vehicles": {"admin"},
