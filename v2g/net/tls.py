@@ -29,6 +29,7 @@ from v2g.net.tap import TappedStream
 from v2g.net.tls_config import (
     ISO2,
     ISO20,
+    ISO20_P256,
     ISO20_X448,
     Choice,
     ClientTls,
@@ -45,6 +46,7 @@ from v2g.trace import Tracer, null_tracer
 __all__ = [
     "ISO2",
     "ISO20",
+    "ISO20_P256",
     "ISO20_X448",
     "ClientTls",
     "Iso20Client",

@@ -11,7 +11,7 @@ group: that of its profile. The charger is not concerned: it chooses by what the
 
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -64,6 +64,11 @@ ISO20_X448 = TlsProfile(
     ISO20.name, ISO20.version, ISO20.ciphers, "X448", suites=ISO20.suites, others=("secp521r1",)
 )
 """As :data:`ISO20`, with X448 as the group of choice."""
+ISO20_P256 = replace(ISO20, others=("X448", "prime256v1"))
+"""As :data:`ISO20`, for a charger that also meets cars with the group of -2 only, which at least one stack has."""
+
+_RFC_NAMES = {"prime256v1": "secp256r1", "secp384r1": "secp384r1", "secp521r1": "secp521r1", "X448": "x448"}
+"""What RFC 8446 calls the groups that OpenSSL has other names for, too."""
 
 Certificates = Path | Sequence[Path] | Sequence[x509.Certificate]
 KeySource = SigningKey | Path
@@ -234,8 +239,11 @@ class ServerTls:
                 f"{', '.join(hello.suite_names)}; we accept {', '.join(profile.suites)}",
                 "NO_SHARED_CIPHER",
             )
-        offered = {name.lower() for name in hello.group_names}
-        return next((choice for group, choice in self._iso20.items() if group.lower() in offered), newest)
+        offered = set(hello.group_names)
+        return next(
+            (choice for group, choice in self._iso20.items() if _RFC_NAMES.get(group, group) in offered),
+            newest,
+        )
 
 
 def _context(

@@ -14,7 +14,7 @@ from tests.v2g.net.iso20 import SUITES, World, world
 from v2g.errors import TlsError, V2GError
 from v2g.net.network import TcpNetwork
 from v2g.net.stream import Stream, TlsInfo
-from v2g.net.tls import ServerTls, client_tls, server_tls
+from v2g.net.tls import ISO20_P256, ServerTls, client_tls, server_tls
 
 OPENSSL = shutil.which("openssl") or ""
 pytestmark = pytest.mark.skipif(not OPENSSL, reason="openssl is not installed")
@@ -123,6 +123,18 @@ async def test_suites(suites: str, chosen: str | None, folder: Path) -> None:
     else:
         assert isinstance(seen, TlsInfo), printed
         assert seen.cipher == chosen
+
+
+async def test_the_group_of_iso2_only_where_asked_for(folder: Path) -> None:
+    """A widespread stack has no other in TLS 1.3."""
+    here = world()
+    write(here, folder)
+    words = ("-groups", "P-256", *as_car(folder))
+    printed, seen = await s_client(here.charger(), folder, *words)
+    assert isinstance(seen, TlsError), printed
+    assert "none of the groups that we accept" in seen.reason
+    printed, seen = await s_client(here.charger(profile=ISO20_P256), folder, *words)
+    assert isinstance(seen, TlsInfo), printed
 
 
 async def test_below_1_3_is_refused(folder: Path) -> None:
