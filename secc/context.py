@@ -25,6 +25,7 @@ class Context:
     ``authorized``       True once the car may charge
     ``waits``            what the car repeats its request for
     ``charging_rounds``  rounds of the charge loop answered
+    ``wished``           what the charger has asked the car for, see :mod:`secc.wishes`
     ``finished``         how an orderly session ended; empty for all others
     """
 
@@ -38,6 +39,7 @@ class Context:
     authorized: bool = False
     waits: Waits = field(default_factory=Waits)
     charging_rounds: int = 0
+    wished: set[str] = field(default_factory=set)
     outlet: Outlet | None = None
     finished: str = ""
     _start_wh: float = 0.0

@@ -8,6 +8,7 @@ There are AC outlets, whose power the car draws as it likes within the rating, a
 supply of their own (:mod:`secc.dc_supply`).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -67,10 +68,20 @@ class Contactor:
         self._closed = False
 
 
-class Outlet:
+class Outlet(ABC):
     """One connection point: what AC and DC have in common."""
 
     kind: Kind
+
+    @property
+    @abstractmethod
+    def max_power_w(self) -> float:
+        """The most that it gives."""
+
+    @property
+    @abstractmethod
+    def max_discharge_w(self) -> float:
+        """The most that it takes out of a car; 0 when it only gives."""
 
     def __init__(self, evse_id: str, meter: Meter, contactor: Contactor | None = None) -> None:
         self.evse_id = evse_id
@@ -103,6 +114,16 @@ class AcOutlet(Outlet):
         super().__init__(evse_id, meter, contactor)
         self.rating = rating
 
+    @property
+    def max_power_w(self) -> float:
+        """The power of all phases."""
+        return self.rating.max_power_w
+
+    @property
+    def max_discharge_w(self) -> float:
+        """As much as it gives, where it takes anything at all."""
+        return self.rating.max_power_w if self.rating.bidirectional else 0.0
+
     def energize(self, power_w: float) -> None:
         """Close the contactor and let ``power_w`` flow; raises ContactorError."""
         self.connect()
@@ -119,6 +140,16 @@ class DcOutlet(Outlet):
     ) -> None:
         super().__init__(evse_id, meter, contactor)
         self.supply = supply
+
+    @property
+    def max_power_w(self) -> float:
+        """The power limit of the supply."""
+        return self.supply.rating.max_power_w
+
+    @property
+    def max_discharge_w(self) -> float:
+        """The power limit of the supply, out of the car."""
+        return self.supply.rating.max_discharge_power_w
 
     def energize(self) -> None:
         """Close the contactor, and have the meter follow the supply; raises ContactorError."""

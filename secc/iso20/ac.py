@@ -108,12 +108,11 @@ def charge_loop(request: Request[ac.AC_ChargeLoopReq], context: Context) -> Repl
     if type(mode) is not expected_mode(context):
         reason = f"{type(mode).__name__} instead of {expected_mode(context).__name__}"
         return Refusal(ResponseCode.FAILED, reason)
-    rating = context.ac.rating
     _take_limits(mode, context)
     allowed_w = schedule.allowed_w(context, request.arrived_at)
     drawn_w = _sum(mode, "ev_present_active_power")
-    back_w = rating.max_power_w if context.selected.bidirectional else 0.0
-    context.ac.meter.flow(max(-back_w, min(drawn_w, rating.max_power_w)))
+    back_w = context.ac.max_discharge_w if context.selected.bidirectional else 0.0
+    context.ac.meter.flow(max(-back_w, min(drawn_w, context.ac.max_power_w)))
     code = _violation(drawn_w, allowed_w, context)
     if code is ResponseCode.FAILED_EVPowerProfileViolation:
         return Refusal(code, f"{drawn_w:g} W for {PATIENCE_ROUNDS} rounds, {allowed_w:g} W are allowed")

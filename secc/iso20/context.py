@@ -36,7 +36,6 @@ class Iso20Context(Context):
     ``standby``             True while the car stands by
     ``violations``          rounds in a row in which the car took more than it may
     ``meter_info``          the last one sent, which MeteringConfirmation has to repeat
-    ``wished``              notifications already given
     """
 
     protocol_key: str
@@ -55,7 +54,6 @@ class Iso20Context(Context):
     standby: bool = False
     violations: int = 0
     meter_info: common_types.MeterInfo | None = None
-    wished: set[common_types.EvseNotification] = field(default_factory=set)
 
     @property
     def selected(self) -> Choice:

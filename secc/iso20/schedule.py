@@ -3,7 +3,7 @@
 from secc.iso20 import values
 from secc.iso20.context import Iso20Context as Context
 from secc.iso20.states import State
-from secc.station import AcOutlet, DcOutlet
+from secc.station import DcOutlet
 from secc.table import Refusal, Reply, Request
 from secc.waiting import Progress, overdue
 from v2g.messages.iso20 import common_messages as cm
@@ -68,12 +68,12 @@ def _exchange(
 
 
 def _tuple(context: Context) -> cm.ScheduleTuple:
-    limit = rational_at_most(_power_w(context))
+    limit = rational_at_most(context.plug.max_power_w)
     context.schedules_w = {SCHEDULE_ID: number_of(limit)}  # as the car reads it, rounded to the wire
     charging = _schedule(limit, context, priced=True)
     discharging = None
     if context.selected.bidirectional:
-        discharging = _schedule(rational_at_most(_discharge_power_w(context)), context, priced=False)
+        discharging = _schedule(rational_at_most(context.plug.max_discharge_w), context, priced=False)
     return cm.ScheduleTuple(
         schedule_tuple_id=SCHEDULE_ID, charging_schedule=charging, discharging_schedule=discharging
     )
@@ -106,22 +106,6 @@ def _prices(context: Context) -> cm.AbsolutePriceSchedule | None:
         price_algorithm=_POWER_PRICES,
         price_rule_stacks=cm.PriceRuleStackList(price_rule_stack=[stack]),
     )
-
-
-def _power_w(context: Context) -> float:
-    """Return what the outlet can give at most."""
-    outlet = context.plug
-    if isinstance(outlet, AcOutlet):
-        return outlet.rating.max_power_w
-    return context.dc.supply.rating.max_power_w
-
-
-def _discharge_power_w(context: Context) -> float:
-    """Return what the outlet can take at most."""
-    outlet = context.plug
-    if isinstance(outlet, AcOutlet):
-        return outlet.rating.max_power_w
-    return context.dc.supply.rating.max_discharge_power_w
 
 
 def take_profile(profile: cm.EVPowerProfile | None, context: Context) -> tuple[ResponseCode, str]:
@@ -172,7 +156,7 @@ def allowed_w(context: Context, now: float) -> float:
         return 0.0
     elapsed_s = now - context.charging_since
     current = [limit_w for start_s, limit_w in context.profile if start_s <= elapsed_s]
-    return max(0.0, min([_power_w(context), context.max_charge_w, *current[-1:]]))
+    return max(0.0, min([context.plug.max_power_w, context.max_charge_w, *current[-1:]]))
 
 
 def discharge_w(context: Context) -> float:
@@ -180,4 +164,4 @@ def discharge_w(context: Context) -> float:
     if context.standby or not (context.selected.dynamic and context.selected.bidirectional):
         return 0.0
     wanted = context.charger.config.schedule.discharge_w
-    return max(0.0, min(wanted, _discharge_power_w(context), context.max_discharge_w))
+    return max(0.0, min(wanted, context.plug.max_discharge_w, context.max_discharge_w))

@@ -1,7 +1,6 @@
 """Values on the wire of ISO 15118-20, and the parts of responses that several messages share."""
 
 from secc.context import Context
-from v2g.messages.iso20 import common_types
 from v2g.messages.iso20.common_types import RationalNumber
 from v2g.rational import number_of
 
@@ -19,12 +18,3 @@ def evse_id(context: Context) -> str:
 def time_stamp(context: Context) -> int:
     """Return the date in seconds since the epoch."""
     return int(context.charger.clock.now().timestamp())
-
-
-def status(
-    notification: common_types.EvseNotification | None, delay_s: int = 0
-) -> common_types.EVSEStatus | None:
-    """Return the status that carries a wish; None when there is none, as its field is optional."""
-    if notification is None:
-        return None
-    return common_types.EVSEStatus(notification_max_delay=delay_s, evse_notification=notification)
