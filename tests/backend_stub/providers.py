@@ -1,7 +1,7 @@
 """Several providers in one test, each with its own database and roots, connected without a socket."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -96,7 +96,7 @@ class Providers(Mapping[str, Standing]):
     def __getitem__(self, name: str) -> Standing:
         return self.standing[name]
 
-    def __iter__(self):  # type: ignore[no-untyped-def] # as Mapping has it
+    def __iter__(self) -> Iterator[str]:
         return iter(self.standing)
 
     def __len__(self) -> int:

@@ -1,24 +1,27 @@
 """Connected providers: one broadcast on a miss, the first good answer, the right signer, whatever fails."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from starlette.types import Receive, Scope, Send
 
+from backend_stub.certificates import der
 from backend_stub.errors import Code, MarketError
 from backend_stub.federation import calls, roots
-from backend_stub.federation.peer import Peer
 from backend_stub.rcp.interface import RootType
 from pki.entropy import SystemEntropy
 from pki.names import fingerprint_sha256
 from tests.backend_stub.material import (
     DOOR,
+    chain_of,
     door_body,
     encode,
     open_contract_key,
+    provisioning_certificate,
     response_of,
     signing_request,
 )
@@ -31,7 +34,7 @@ async def market(tmp_path: Path) -> AsyncIterator[Providers]:
         yield opened
 
 
-async def refused(awaitable: "asyncio.Future[object]") -> MarketError:
+async def refused(awaitable: Awaitable[object]) -> MarketError:
     with pytest.raises(MarketError) as caught:
         await awaitable
     return caught.value
@@ -53,7 +56,7 @@ async def test_contract_of_a_for_a_car_of_b_under_the_root_of_c(market: Provider
     open_contract_key(car, body)
     # Signed by C's service; stored at A, and nowhere else.
     cps = market["c"].hierarchy["cps_leaf"].certificate
-    assert body.sa_provisioning_certificate_chain.certificate == cps.public_bytes(encoding())
+    assert body.sa_provisioning_certificate_chain.certificate == der(cps)
     with calls.asked(from_here=True):
         assert [c.emaid for c in await market["a"].market.ccp.of_car(car.pcid)] == [emaid]
         assert await market["b"].market.ccp.of_car(car.pcid) == []
@@ -63,16 +66,10 @@ async def test_contract_of_a_for_a_car_of_b_under_the_root_of_c(market: Provider
             assert await market[other].market.pcp.find(car.pcid) is None
 
 
-def encoding():  # type: ignore[no-untyped-def] # a helper with an import of its own
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return Encoding.DER
-
-
 async def test_a_miss_is_broadcast_once_and_never_forwarded(market: Providers) -> None:
     car, _ = await market.build("b", "b")
     market.wires.passed.clear()
-    error = await refused(market.install("a", car))  # type: ignore[arg-type] # any awaitable
+    error = await refused(market.install("a", car))
     assert error.code is Code.NO_CONTRACT
     asked = [(to, what, flagged) for _, to, what, flagged in market.wires.passed]
     assert sorted(asked) == [("b", f"POST {DOOR}", True), ("c", f"POST {DOOR}", True)]
@@ -120,7 +117,7 @@ async def test_a_silent_peer_is_waited_for_within_the_deadline_only(market: Prov
     car, _ = await market.build("b", "b")
     market.wires.hanging.add("c")
     with calls.asked(within_s=0.2):
-        error = await refused(market.install("a", car))  # type: ignore[arg-type] # any awaitable
+        error = await refused(market.install("a", car))
     assert error.code is Code.NO_CONTRACT
     assert "no answer from provider c" in error.detail
 
@@ -157,8 +154,8 @@ async def test_a_replaced_key_reaches_the_pool_of_another_provider(market: Provi
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     again = replace(car, key=key, certificate=built.vehicle.certificate)
-    assert (await refused(market.install("a", again))).code is Code.NO_CONTRACT  # type: ignore[arg-type]
-    assert (await refused(market.install("a", car))).code is Code.REVOKED  # type: ignore[arg-type]
+    assert (await refused(market.install("a", again))).code is Code.NO_CONTRACT
+    assert (await refused(market.install("a", car))).code is Code.REVOKED
     emaid = await market.onboard("a", again, built.code)
     assert (await market.install("c", again)).emaid == emaid
 
@@ -190,7 +187,7 @@ async def test_an_installation_finds_out_that_a_copy_is_old(market: Providers) -
     market.clock.forward(minutes=1)
     again = replace(car, key=key, certificate=built.vehicle.certificate)
     # No notice was delivered; the car's new certificate gives it away.
-    assert (await refused(market.install("a", again))).code is Code.NO_CONTRACT  # type: ignore[arg-type]
+    assert (await refused(market.install("a", again))).code is Code.NO_CONTRACT
     assert not await held_at(market, "a", car.pcid)
 
 
@@ -198,13 +195,11 @@ async def test_no_provider_answers_with_a_car_of_anothers_maker(market: Provider
     """C's maker certifies a PCID of B's: nobody believes it, though C's OEM root is known."""
     car, _ = await market.build("b", "b")
     await market["b"].market.pcp.delete(car.pcid)
-    from tests.backend_stub.material import chain_of, provisioning_certificate
-
     forged = provisioning_certificate(
         market["c"].hierarchy, car.pcid, car.key.public_key(), now=market.clock.now()
     )
     await market["c"].market.pcp.put(chain_of(market["c"].hierarchy, forged))
-    error = await refused(market["a"].market.pcp.get(car.pcid))  # type: ignore[arg-type] # any awaitable
+    error = await refused(market["a"].market.pcp.get(car.pcid))
     assert error.code is Code.CHAIN
     assert "maker WB1" in error.detail
 
@@ -214,12 +209,12 @@ async def test_terminating_removes_the_contract_from_every_pool(market: Provider
     emaid = await market.onboard("a", car, code)
     assert await market["c"].market.ccp.find(emaid)
     market.wires.dead.add("b")
-    error = await refused(market["a"].market.msp.terminate(emaid))  # type: ignore[arg-type] # any awaitable
+    error = await refused(market["a"].market.msp.terminate(emaid))
     assert error.code is Code.PEER
     assert (await market["a"].market.msp.find(emaid)).state == "ending"  # type: ignore[union-attr]
     market.wires.dead.clear()
     assert (await market["a"].market.msp.terminate(emaid)).state == "ended"
-    assert (await refused(market.install("c", car))).code is Code.NO_CONTRACT  # type: ignore[arg-type]
+    assert (await refused(market.install("c", car))).code is Code.NO_CONTRACT
 
 
 async def test_a_code_is_used_once_and_shown_to_its_maker_only(market: Providers) -> None:
@@ -242,7 +237,7 @@ async def test_a_code_is_good_again_when_no_contract_came_of_it(
     monkeypatch.setattr(roots, "BACKOFF_S", 0.0)
     car, code = await market.build("b", "c")
     market.wires.dead.add("c")  # who would have to sign
-    error = await refused(market.onboard("a", car, code))  # type: ignore[arg-type] # any awaitable
+    error = await refused(market.onboard("a", car, code))
     assert error.code is Code.NO_SIGNER
     market.wires.dead.clear()
     await market.onboard("a", car, code)
@@ -250,7 +245,7 @@ async def test_a_code_is_good_again_when_no_contract_came_of_it(
 
 async def test_a_car_without_proof(market: Providers) -> None:
     car, _ = await market.build("b", "b")
-    error = await refused(market["a"].market.msp.onboard(car.pcid))  # type: ignore[arg-type] # any awaitable
+    error = await refused(market["a"].market.msp.onboard(car.pcid))
     assert error.code is Code.ENTITLEMENT
     assert "maker-code" in error.detail
 
@@ -268,12 +263,12 @@ async def test_fresh_signature_for_a_charger_elsewhere(market: Providers) -> Non
 async def test_peer_that_answers_nonsense(market: Providers) -> None:
     car, _ = await market.build("b", "b")
 
-    async def nonsense(scope, receive, send):  # type: ignore[no-untyped-def] # an ASGI application
+    async def nonsense(_scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"<html>"})
 
     market.wires.apps["c"] = nonsense  # type: ignore[assignment]
-    error = await refused(market.install("a", car))  # type: ignore[arg-type] # any awaitable
+    error = await refused(market.install("a", car))
     assert error.code is Code.NO_CONTRACT
     assert "no answer from provider c" in error.detail
 
@@ -286,8 +281,3 @@ async def test_charger_door_with_deadline(market: Providers) -> None:
     )
     assert response.status_code == 200
     assert response.json()["CCPResponse"]["emaidContent"][0]["messageDef"]["emaid"] == emaid
-
-
-def test_no_secret_in_a_representation(market: Providers) -> None:
-    peers: list[Peer] = [*market["a"].market.copies._peers]
-    assert repr(peers[0]) == "<Peer b at http://b>"

@@ -18,6 +18,7 @@ from pki.hierarchy import Hierarchy
 from pki.names import common_name
 from pki.profiles import OEM_PROVISIONING
 from tests.backend_stub.material import (
+    Car,
     World,
     chain_of,
     make_hierarchy,
@@ -150,3 +151,103 @@ async def test_car_that_cannot_be_uploaded_any_more_does_not_stop_the_market(
     async with open_world(tmp_path, make_hierarchy(seed=2)) as world:
         car, emaid = await world.car_with_contract()
         assert (await world.install(car)).emaid == emaid
+
+
+# --- replaced keys and one-time codes ------------------------------------------------------------------
+
+
+async def test_replaced_key_under_the_same_pcid(world: World) -> None:
+    car, emaid = await world.car_with_contract()
+    key = new_key()
+    built = await world.market.oem.rekey(car.pcid, signing_request(key))
+    assert (built.vehicle.pcid, built.vehicle.previous_pcid) == (car.pcid, None)
+    assert await world.market.ccp.find(emaid) == []
+    with pytest.raises(MarketError) as caught:
+        await world.install(car)
+    assert caught.value.code is Code.REVOKED
+    again = Car(car.pcid, key, built.vehicle.certificate, tuple(built.v2g_roots))
+    contract = await world.market.msp.onboard(car.pcid)
+    assert (await world.install(again)).emaid == contract.emaid
+    # Asking again with the same key changes nothing.
+    repeated = await world.market.oem.rekey(car.pcid, signing_request(key))
+    assert repeated.vehicle.certificate == built.vehicle.certificate
+    assert await world.market.ccp.find(contract.emaid) != []
+
+
+async def test_replaced_key_under_a_new_pcid(world: World) -> None:
+    car, emaid = await world.car_with_contract()
+    key = new_key()
+    built = await world.market.oem.rekey(car.pcid, signing_request(key), new_pcid=True)
+    assert built.vehicle.pcid != car.pcid == built.vehicle.previous_pcid
+    assert await world.market.ccp.find(emaid) == []
+    assert await world.market.pcp.find(car.pcid) is None
+    entry = await world.market.pcp.get(built.vehicle.pcid)
+    assert entry.chain.previous_pcid == car.pcid
+    assert await world.market.oem.find(car.pcid) is None
+    assert await world.market.oem.count() == 1
+    repeated = await world.market.oem.rekey(car.pcid, signing_request(key), new_pcid=True)
+    assert repeated.vehicle.pcid == built.vehicle.pcid
+
+
+async def test_no_key_for_a_car_of_somebody_else(world: World) -> None:
+    with pytest.raises(MarketError) as caught:
+        await world.market.oem.rekey("WVW00000000000001", signing_request(new_key()))
+    assert caught.value.code is Code.UNKNOWN_PCID
+
+
+async def test_key_of_another_car(world: World) -> None:
+    first, second = await world.build(), await world.build()
+    with pytest.raises(MarketError) as caught:
+        await world.market.oem.rekey(first.pcid, signing_request(second.key))
+    assert caught.value.code is Code.CONFLICT
+
+
+async def test_a_pcid_does_not_follow_one_of_another_maker(world: World) -> None:
+    car = await world.build()
+    chain = chain_of(world.hierarchy, car.certificate, previous_pcid="WVW00000000000001")
+    with pytest.raises(MarketError, match="another maker") as caught:
+        await world.market.pcp.put(chain)
+    assert caught.value.code is Code.CHAIN
+
+
+async def test_one_time_code(world: World) -> None:
+    built = await world.market.oem.build(signing_request(new_key()))
+    oem, pcid = world.market.oem, built.vehicle.pcid
+    for _ in range(2):  # the same use
+        await oem.redeem(pcid, built.code.lower(), "DEPNC0000000001")
+    with pytest.raises(MarketError, match="used already"):
+        await oem.redeem(pcid, built.code, "DEPNC0000000002")
+    await oem.restore(pcid, built.code, "DEPNC0000000002")  # not whose use it was
+    with pytest.raises(MarketError):
+        await oem.redeem(pcid, built.code, "DEPNC0000000002")
+    await oem.restore(pcid, built.code, "DEPNC0000000001")
+    await oem.redeem(pcid, built.code, "DEPNC0000000002")
+    new = await oem.issue_code(pcid)
+    with pytest.raises(MarketError, match="not the maker's"):
+        await oem.redeem(pcid, built.code, "DEPNC0000000003")
+    await oem.redeem(pcid, new, "DEPNC0000000003")
+
+
+async def test_guessing_a_code_makes_it_void(world: World) -> None:
+    built = await world.market.oem.build(signing_request(new_key()))
+    oem, pcid = world.market.oem, built.vehicle.pcid
+    for _ in range(10):
+        with pytest.raises(MarketError):
+            await oem.redeem(pcid, "2222-2222-2222-2222", "DEPNC0000000001")
+    with pytest.raises(MarketError, match="too many"):
+        await oem.redeem(pcid, built.code, "DEPNC0000000001")
+
+
+async def test_vin_of_another_car(world: World) -> None:
+    vin = "1M8GDM9AXKP042788"
+    first = await world.market.oem.build(signing_request(new_key()), vin=vin.lower())
+    assert first.vehicle.vin == vin
+    with pytest.raises(MarketError) as caught:
+        await world.market.oem.build(signing_request(new_key()), vin=vin)
+    assert caught.value.code is Code.CONFLICT
+
+
+async def test_sales_region_that_is_not_known(world: World) -> None:
+    with pytest.raises(MarketError, match="everywhere") as caught:
+        await world.market.oem.build(signing_request(new_key()), region="moon")
+    assert caught.value.code is Code.REQUEST

@@ -3,6 +3,7 @@
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -47,9 +48,9 @@ async def test_contract_of_a_for_a_car_of_b_that_trusts_c(tmp_path: Path, *, sep
             urls |= child.ready["providers"]
         assert set(urls) == set(NAMES)
 
-        async def run(name: str, *arguments: str) -> dict[str, str]:
+        async def run(name: str, *arguments: str) -> dict[str, Any]:
             output = await processes.run(name, [stub, *arguments])
-            answer: dict[str, str] = msgspec.json.decode(output)
+            answer: dict[str, Any] = msgspec.json.decode(output)
             return answer
 
         car = tmp_path / "car"
