@@ -304,6 +304,24 @@ async def test_a_revocation_by_another_server_shows_at_once(
     assert await listed(office, certificate) is Rule.REVOKED
 
 
+async def test_two_servers_revoke_the_same_at_once(
+    office: Office, target: str | Path, hierarchy: Hierarchy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "CHUNK", 5)
+    emaids = [f"DEPNCA{number:08}X" for number in range(40)]
+    certificates = [await office.contract(emaid) for emaid in emaids]
+    selection = Selection(names=emaids)
+    async with open_office(target, hierarchy, clock=office.clock) as other:
+        one, two = await asyncio.gather(revoke_all(office, selection), revoke_all(other, selection))
+        fingerprint = fingerprint_sha256(hierarchy["mo_sub_ca2"].certificate)
+        lists = await asyncio.gather(office.authority.crl(fingerprint), other.authority.crl(fingerprint))
+    assert one[0] + two[0] == one[1] + two[1] == len(emaids)
+    assert {len(parse_crl(each.document)) for each in lists} == {len(emaids)}
+    # Each number stands for one list, whichever server made it.
+    assert len({(each.number, each.document) for each in lists}) == len({each.number for each in lists})
+    assert {await asked(office, each) for each in certificates} == {Rule.REVOKED}
+
+
 async def test_lists_are_made_when_something_changed_and_numbered(office: Office) -> None:
     fingerprint = fingerprint_sha256(office.hierarchy["mo_sub_ca2"].certificate)
     first = await office.authority.crl(fingerprint)

@@ -81,6 +81,7 @@ def entries_of_list(url: str) -> int:
         return len(parse_crl(client.get(url).content))
 
 
+@pytest.mark.system
 async def test_what_was_told_is_done_and_the_same_call_goes_on(tmp_path: Path, pki: Path) -> None:
     file = tmp_path / "market.db"
     await fill(file, pki)
