@@ -73,6 +73,15 @@ class TestLimits:
         answer = Desk(protocol).reach(State.CHARGE_PARAMETERS).send(request_)
         assert (answer.code, answer.ends) == (WRONG, True)
 
+    def test_a_bidirectional_car_that_cannot_give_as_little_as_there_is_room_for(self) -> None:
+        desk = Desk().reach(State.CHARGE_PARAMETERS, both_ways=True)
+        request = messages.ac_parameters(both_ways=True)
+        mode = request.ac_cpd_req_energy_transfer_mode
+        assert isinstance(mode, ac.BPT_AC_CPDReqEnergyTransferMode)
+        mode.ev_minimum_discharge_power = mode.ev_maximum_discharge_power = rational(30_000)
+        answer = desk.send(request)
+        assert (answer.code, answer.ends) == (WRONG, True)
+
 
 class TestSchedule:
     def test_a_schedule_with_prices(self) -> None:
@@ -126,6 +135,12 @@ class TestSchedule:
 
 
 class TestPowerDelivery:
+    @pytest.mark.parametrize("protocol", [AC, DC], ids=str)
+    def test_a_car_may_decide_not_to_charge(self, protocol: Protocol) -> None:
+        desk = Desk(protocol).reach(State.POWER_DELIVERY)
+        desk.ask(messages.delivery(STOP))
+        assert desk.state is (State.SESSION_STOP if protocol is AC else State.WELDING_DETECTION)
+
     @pytest.mark.parametrize(
         ("given", "code"),
         [
