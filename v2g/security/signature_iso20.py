@@ -11,7 +11,7 @@ ScheduleExchangeRes           AbsolutePriceSchedule, PriceLevelSchedule  mobilit
 ============================  =========================================  =============================
 
 The key tells the suite: ecdsa-sha512 for secp521r1, Ed448 with SHAKE256 for Ed448. All raise
-:class:`SignatureError` as :func:`v2g.security.signature.sign` and :func:`v2g.security.signature.verify` do.
+:class:`SignatureError` as :func:`v2g.security.signing.sign` and :func:`v2g.security.signing.verify` do.
 """
 
 from collections.abc import Sequence
@@ -30,9 +30,9 @@ from v2g.messages.iso20.common_messages import (
     MeteringConfirmationReq,
     PriceLevelSchedule,
 )
-from v2g.security import signature as generic
+from v2g.security import signing as generic
 from v2g.security.dialects import STANDARD, Dialect, SignedRequest
-from v2g.security.signature import Reason, SignedElement
+from v2g.security.signing import Reason, SignedElement
 from v2g.security.suites import ISO2, ISO20_ED448, ISO20_SECP521, Suite
 
 PriceSchedule = AbsolutePriceSchedule | PriceLevelSchedule
