@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pki.profiles import Edition
 from tests.evcc.material import EMAIDS
 from tests.evcc.material20 import World20
 from tests.interplay.meeting import Market, meet
@@ -202,3 +203,80 @@ def test_prices_are_read(folder: Path, world: World20) -> None:
     (chosen,) = meet(folder, world).car.of("schedule.chosen")
     assert chosen["unit"] == "EUR"
     assert chosen["cost"] > 0
+
+
+def test_the_other_suite(folder: Path) -> None:
+    """Ed448 and X448 from the vehicle certificate to the contract key, on both sides."""
+    world = World20(suite=Edition.ISO20_ED448)
+    meeting = meet(folder, world, market=Market(world, count=2))
+    assert meeting.report.outcome == "ok", meeting.report.detail
+    assert meeting.report.protocol == "iso20-dc"
+    assert len(meeting.store.contracts) == 2
+
+
+def test_a_market_that_never_answers(folder: Path, world: World20) -> None:
+    """The charger says Ongoing for 55 s and then WARNING; the car ends before its own 60 s are over."""
+    meeting = meet(folder, world, market=Market(world, delay_s=1e6))
+    assert meeting.report.reason == "response_code.WARNING_NoCertificateAvailable"
+    assert meeting.report.exit_code == 7
+    assert 50 < meeting.report.durations.total_s < 60
+    assert meeting.store.contracts == ()
+
+
+def test_a_charger_that_gives_up_after_one_message(folder: Path, world: World20) -> None:
+    """The other reading of when to give up: at the message performance time."""
+    meeting = meet(
+        folder,
+        world,
+        car={"contract.fallback_external": True},
+        charger={"installation.give_up": "message"},
+        market=Market(world, delay_s=1e6),
+    )
+    assert meeting.report.outcome == "ok", meeting.report.detail
+    assert meeting.report.payment == "EIM"
+    assert len(meeting.sent("CertificateInstallationReq")) == 1
+
+
+def test_a_market_without_a_contract_for_the_car(folder: Path, world: World20) -> None:
+    meeting = meet(folder, world, market=Market(world, count=0))
+    assert meeting.report.reason == "response_code.WARNING_NoContractMatchingPCIDFound"
+
+
+@pytest.mark.parametrize("kind", ["ac", "dc"])
+def test_a_slow_link(folder: Path, world: World20, kind: str) -> None:
+    """Half of the 0.5 s of the charge loop goes by on the way there and back."""
+    car = {"protocols": (f"iso20-{kind}",)}
+    assert meet(folder, world, car=car, delay_s=0.1).report.outcome == "ok"
+    late = meet(folder, world, car=car, delay_s=0.26)
+    assert late.report.reason == f"timeout.V2G_EVCC_Msg_Timeout.{kind.upper()}_ChargeLoopRes"
+
+
+def test_a_charger_without_dc_outlets(folder: Path, world: World20) -> None:
+    """The car likes DC best and takes what there is; one that can do nothing else is told."""
+    outlets = {"station.dc_outlets": 0}
+    assert meet(folder, world, charger=outlets).report.protocol == "iso20-ac"
+    only = meet(folder, world, car={"protocols": ("iso20-dc",)}, charger=outlets)
+    assert (only.report.reason, only.report.exit_code) == ("response_code.Failed_NoNegotiation", 7)
+
+
+def test_all_wishes_at_once(folder: Path, world: World20) -> None:
+    meeting = meet(
+        folder,
+        world,
+        car={"charging.rounds": 30, "charging.bidirectional": True},
+        charger={
+            "wishes.schedule_renegotiation_after": 4,
+            "wishes.service_renegotiation_after": 8,
+            "wishes.pause_after": 12,
+            "station.receipt_every": 3,
+            "schedule.rounds": 2,
+            "external.rounds": 2,
+        },
+        market=Market(world, count=3, delay_s=4.0),
+    )
+    report = meeting.report
+    assert report.outcome == "ok", report.detail
+    assert report.rounds == 30
+    assert report.resumed
+    assert report.receipts > 5
+    assert report.renegotiations >= 1
