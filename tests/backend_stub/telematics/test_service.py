@@ -246,7 +246,7 @@ async def test_a_bundle_that_is_gone(world: World) -> None:
 async def test_a_car_that_nobody_registered(world: World) -> None:
     office, car, _ = await ready(world)
     (event,) = await office.news()
-    stranger = replace(event, payload=event.payload | {"pcid": "PNC00000000000000"})
+    stranger = replace(event, payload={**event.payload, "pcid": "PNC00000000000000"})
     outcome = await office.receive(stranger)
     assert (outcome.status, outcome.reason.partition(":")[0]) == (409, "unknown_car")
     assert await office.states(car.pcid) == {}
