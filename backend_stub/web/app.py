@@ -16,7 +16,7 @@ from backend_stub.events import routes as event_routes
 from backend_stub.federation import routes as federation_routes
 from backend_stub.federation.calls import CallContext
 from backend_stub.market import Market
-from backend_stub.msp import authorization_routes
+from backend_stub.msp import authorization_routes, termination_routes
 from backend_stub.msp import routes as msp_routes
 from backend_stub.oem import routes as oem_routes
 from backend_stub.opnc import routes as opnc_routes
@@ -43,7 +43,10 @@ A market with clients wants an access token: `POST /oauth/token`. One without is
 addresses only.
 """
 
-_LARGE_BODIES = {authority_routes.BULK_PATH: authority_routes.MAX_BULK_BYTES}
+_LARGE_BODIES = {
+    authority_routes.BULK_PATH: authority_routes.MAX_BULK_BYTES,
+    termination_routes.BULK_PATH: termination_routes.MAX_BULK_BYTES,
+}
 
 
 def create_app(
@@ -75,6 +78,7 @@ def create_app(
     app.include_router(oem_routes.router(market.oem), dependencies=[only_as(Role.OEM, market.wmi)])
     app.include_router(msp_routes.router(market.msp), dependencies=[only_as(Role.MSP, market.operator_id)])
     app.include_router(authorization_routes.router(market.authorization))
+    app.include_router(termination_routes.router(market.msp, market.authority))
     app.include_router(authority_routes.router(market.authority))
     over_the_air = market.over_the_air
     app.include_router(event_routes.router(over_the_air.events, over_the_air.events))

@@ -1,10 +1,15 @@
 """What is revoked is refused by the roles: when it comes in, and after it was stored."""
 
+import json
+from typing import Any
+
 import httpx
 import pytest
 
 from backend_stub.authority.interface import RevokeOrder
+from backend_stub.ccp.service import BundlePool
 from backend_stub.errors import Code, MarketError
+from backend_stub.msp import termination
 from backend_stub.msp.authorization import CertificateStatus
 from pki.revocation import Reason
 from tests.backend_stub.material import World, der_base64
@@ -126,3 +131,61 @@ async def test_ending_a_contract_revokes_it_and_takes_it_out_of_the_pool(world: 
     assert answer.json()["errorMessages"][0].startswith("[NO_CONTRACT]")
     events = await world.market.over_the_air.events.events(0, 100)
     assert "oem.contract.deleted" in {event.type for event in events if event.emaid == emaid}
+
+
+def lines_of(answer: httpx.Response) -> list[dict[str, Any]]:
+    assert answer.status_code == 200, answer.text
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+async def test_ending_many_contracts_in_one_call(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(termination, "_AT_A_TIME", 2)
+    pairs = [await world.car_with_contract() for _ in range(5)]
+    emaids = [emaid for _, emaid in pairs]
+    strange = "DEPNCA1B2C3D4EU"
+    body = {"emaids": [*emaids, strange, emaids[0]], "reason": "cessationOfOperation"}
+    lines = lines_of(await world.http.post("/msp/v1/terminations", json=body))
+    assert [line["phase"] for line in lines] == ["revoking", "ending", "ending", "ending"]
+    assert lines[-1] == {
+        "phase": "ending",
+        "done": 6,
+        "total": 6,
+        "failures": 1,
+        "failed": [strange],
+        "finished": True,
+    }
+    for car, emaid in pairs:
+        contract = await world.market.msp.find(emaid)
+        assert contract is not None
+        assert contract.state == "ended"
+        assert await world.market.ccp.find(emaid) == []
+        assert (await world.knock(car.request())).status_code == 404
+    again = lines_of(await world.http.post("/msp/v1/terminations", json=body))[-1]
+    assert (again["finished"], again["failures"]) == (True, 1)
+
+
+async def test_a_pool_that_cannot_be_reached_stops_nobody_elses_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emaids = [(await world.car_with_contract())[1] for _ in range(3)]
+    delete = BundlePool.delete
+
+    async def failing(pool: BundlePool, emaid: str) -> None:
+        if emaid == emaids[1]:
+            raise MarketError(Code.PEER, "no pool there")
+        await delete(pool, emaid)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BundlePool, "delete", failing)
+        last = lines_of(await world.http.post("/msp/v1/terminations", json={"emaids": emaids}))[-1]
+    assert (last["finished"], last["failures"], last["failed"]) == (True, 1, [emaids[1]])
+    last = lines_of(await world.http.post("/msp/v1/terminations", json={"emaids": emaids}))[-1]
+    assert last["failures"] == 0
+    for emaid in emaids:
+        assert await world.market.ccp.find(emaid) == []
+
+
+async def test_nothing_of_ours_to_end(world: World) -> None:
+    (line,) = lines_of(await world.http.post("/msp/v1/terminations", json={"emaids": ["DEPNCA1B2C3D4EU"]}))
+    assert (line["finished"], line["failures"]) == (True, 1)
+    assert (await world.http.post("/msp/v1/terminations", json={"emaids": []})).status_code == 400

@@ -70,6 +70,7 @@ ALLOWED: dict[str, set[str]] = {
     "GET /msp/v1/contracts/{emaid}": OWNER,
     "POST /msp/v1/contracts/{emaid}/renewal": OWNER,
     "POST /msp/v1/contracts/{emaid}/termination": OWNER,
+    "POST /msp/v1/terminations": OWNER,
     "POST /msp/v1/authorize": {"cpo", "own oem", "other oem", "peer", "admin"},
     "GET /.well-known/est/{ca}/cacerts/{version}": EVERYBODY,
     "GET /authority/v1/certificates/{name}": OWNER,
@@ -184,6 +185,7 @@ async def fill(closed: ClosedWorld) -> tuple[dict[str, str], dict[str, Any]]:
     request = signing_request(SystemEntropy().ec_key(ec.SECP256R1()))
     bodies = {
         "POST /v1/ccp/signedContractData": door_body(encode(car.request())),
+        "POST /msp/v1/terminations": {"emaids": [emaid]},
         "PUT /v1/ccp/signedContractData": {
             "signedContractDataXML": base64.b64encode(
                 exi.to_xml(signed.message, iso2.SCHEMA).encode()
