@@ -57,7 +57,12 @@ def signed(
     return request, sign_authorization_req(request, contract.key, context.config.dialect)
 
 
+def refused(response: cm.AuthorizationRes) -> bool:
+    """Whether the response carries a WARNING, which here means: not authorised."""
+    return response.response_code.startswith("WARNING")
+
+
 def check(response: cm.AuthorizationRes) -> None:
-    """Raise :class:`v2g.errors.ResponseCodeError` for a WARNING, which here means: not authorised."""
-    if response.response_code.startswith("WARNING"):
+    """Raise :class:`v2g.errors.ResponseCodeError` for a refusal."""
+    if refused(response):
         raise ResponseCodeError("AuthorizationRes", response.response_code)

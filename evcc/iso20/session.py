@@ -18,7 +18,6 @@ from evcc.iso20.parking import check_in, check_out
 from evcc.iso20.services import Agreement
 from evcc.ongoing import until_finished
 from evcc.report import Stop
-from v2g.errors import V2GError
 from v2g.messages.iso20 import common_messages as cm
 from v2g.messages.iso20.common_types import ResponseCode
 from v2g.protocols import UNSENT
@@ -103,32 +102,43 @@ class Session:
 
     async def contract_to_pay_with(self) -> Contract | None:
         """Return the contract, installed now if there is none; None to identify at the charger."""
-        config, setup = self.context.config, self._setup
-        ways = setup.authorization_services
-        if config.payment is Payment.EXTERNAL:
-            self._identify_at_the_charger()
-            return None
-        if cm.Authorization.PnC not in ways:
-            raise NotOfferedError("payment by contract", ", ".join(ways))
+        if self.context.config.payment is Payment.CONTRACT:
+            try:
+                contract = await self._usable_or_new_contract()
+            except (NotOfferedError, NoContractError):
+                if not self._may_identify_instead():
+                    raise
+            else:
+                self.context.report.payment = cm.Authorization.PnC
+                return self.context.use(contract)
+        self._identify_at_the_charger()
+        return None
+
+    async def _usable_or_new_contract(self) -> Contract:
+        """Return a stored contract, or one that is installed now.
+
+        Raises :class:`NoContractError` and :class:`NotOfferedError` when there is none to be had.
+        """
+        setup = self._setup
+        ways = ", ".join(setup.authorization_services)
+        if cm.Authorization.PnC not in setup.authorization_services:
+            raise NotOfferedError("payment by contract", ways)
         installable = setup.certificate_installation_service
         contract = choice.usable_contract(
             self.context, installable=installable, providers=authorization.providers(setup)
         )
-        refusal: V2GError | None = None
-        if contract is None and installable:
-            try:
-                contract = await installation.install(self.context)
-            except NoContractError as error:
-                refusal = error
-                contract = choice.usable_contract(self.context, installable=False)
         if contract is not None:
-            self.context.report.payment = cm.Authorization.PnC
-            return self.context.use(contract)
-        if config.contract.fallback_external:
-            self._identify_at_the_charger()
-            return None
-        missing = "certificate installation, and the car has no usable contract"
-        raise refusal or NotOfferedError(missing, ", ".join(ways))
+            return contract
+        if not installable:
+            raise NotOfferedError("certificate installation, and the car has no usable contract", ways)
+        try:
+            return await installation.install(self.context)
+        except NoContractError:
+            # One that was about to be replaced may still do.
+            contract = choice.usable_contract(self.context, installable=False)
+            if contract is None:
+                raise
+            return contract
 
     def _identify_at_the_charger(self) -> None:
         """Take down that the driver identifies himself, if the charger offers that."""
@@ -138,6 +148,11 @@ class Session:
         self.context.report.payment = cm.Authorization.EIM
         self.context.report.emaid = self.context.contract = None
 
+    def _may_identify_instead(self) -> bool:
+        """Whether the driver may take the place of a contract that cannot be had, or is not accepted."""
+        fallback = self.context.config.contract.fallback_external
+        return fallback and cm.Authorization.EIM in self._setup.authorization_services
+
     async def authorization(self, contract: Contract | None) -> None:
         """Prove that the car holds the contract, or wait for the driver to identify himself.
 
@@ -146,17 +161,12 @@ class Session:
         if contract is not None:
             request, signature = authorization.signed(self.context, contract, self._setup)
             response = await until_finished(self.context, request, cm.AuthorizationRes, signature)
-            if not self._may_identify_instead(response):
+            if not (authorization.refused(response) and self._may_identify_instead()):
                 authorization.check(response)
                 return
             self._identify_at_the_charger()
         response = await until_finished(self.context, authorization.external(), cm.AuthorizationRes)
         authorization.check(response)
-
-    def _may_identify_instead(self, response: cm.AuthorizationRes) -> bool:
-        fallback = self.context.config.contract.fallback_external
-        warned = response.response_code.startswith("WARNING")
-        return warned and fallback and cm.Authorization.EIM in self._setup.authorization_services
 
     async def service_discovery(self) -> None:
         """Ask which services the charger has."""

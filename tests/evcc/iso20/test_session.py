@@ -10,6 +10,7 @@ from evcc.config import Payment
 from evcc.contracts import ContractStore
 from tests.evcc import charger as c
 from tests.evcc import charger20 as c20
+from tests.evcc.bundle20 import placeholders
 from tests.evcc.conftest import Drive
 from tests.evcc.material import EMAIDS, NOW
 from tests.evcc.material20 import World20
@@ -187,6 +188,18 @@ def test_a_warning_is_no_authorization(drive20: Drive, code: ResponseCode) -> No
     answers = {"AuthorizationReq": [c20.authorized(code=code), c20.authorized()]}
     run = drive20(answers, overrides={"contract.fallback_external": True})
     assert (run.report.outcome, run.report.payment, run.report.emaid) == ("ok", "EIM", None)
+
+
+def test_the_driver_takes_the_place_of_a_contract_only_where_he_can(drive20: Drive) -> None:
+    fallback = {"contract.fallback_external": True}
+    only = c20.authorization_setup(cm.Authorization.EIM)
+    assert drive20({"AuthorizationSetupReq": only}, overrides=fallback).report.payment == "EIM"
+    contract_only = {
+        "AuthorizationSetupReq": c20.authorization_setup(cm.Authorization.PnC),
+        "CertificateInstallationReq": placeholders(ResponseCode.WARNING_NoCertificateAvailable),
+    }
+    run = drive20(contract_only, overrides=fallback)
+    assert run.report.reason == "response_code.WARNING_NoCertificateAvailable"
 
 
 def test_a_warning_elsewhere_is_noted_and_passed_over(drive20: Drive) -> None:
