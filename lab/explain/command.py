@@ -5,6 +5,13 @@ from datetime import UTC, datetime
 
 from v2g.security.dialects import DIALECTS
 
+_DESCRIPTION = """\
+Show every step of a certificate installation of ISO 15118-2 or -20: chains and signatures, each
+digest with what it was made of, the bytes of SignedInfo, and with the car's key the envelope: Z,
+OtherInfo, K, IV, AAD, and the checks on the contract key. Where a step fails, the dialect of a known
+peer in which it would have held is named.
+"""
+
 _EPILOG = """\
 examples:
   pnclab explain runs/latest      what the demo left: its car's key and its certificates are found by themselves
@@ -21,10 +28,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command = commands.add_parser(
         "explain",
         help="take a captured certificate installation apart: chains, digests, SignedInfo, the envelope",
-        description="Show every step of a certificate installation of ISO 15118-2 or -20: chains and "
-        "signatures, each digest with what it was made of, the bytes of SignedInfo, and with the car's key the "
-        "envelope: Z, OtherInfo, K, IV, AAD, and the checks on the contract key. Where a step fails, the "
-        "dialect of a known peer in which it would have held is named.",
+        description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -48,7 +52,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="roots to hold chains against, and sub-CAs that messages leave out: files, folders; repeatable "
         "(default: the pki folder of the run)",
     )
-    command.add_argument("--dialect", choices=DIALECTS, default="standard", help="whose reading to follow")
+    command.add_argument(
+        "--dialect",
+        choices=DIALECTS,
+        default="standard",
+        metavar="NAME",
+        help="whose reading to follow (default: %(default)s): %(choices)s",
+    )
     command.add_argument("--pcid", metavar="PCID", help="the car's PCID, if the request is not there (-20)")
     command.add_argument(
         "--at",
