@@ -122,23 +122,21 @@ class ClientFile:
         A file that was broken or removed meanwhile changes nothing but the log: who runs the market puts it
         right, and nobody is locked out or let in.
         """
-        try:
-            stamp = self._look()
-            if stamp != self._stamp:
-                self._stamp = stamp
+        stamp = self._look()
+        if stamp != self._stamp:
+            self._stamp = stamp
+            try:
                 self._clients = read(self._path)
                 _log.info("clients read again: %d", len(self._clients))
-        except AccessError as error:
-            if self._stamp is not None:
+            except AccessError as error:
                 _log.error("clients stay as they were: %s", error)
-            self._stamp = None
         return self._clients
 
     def _look(self) -> tuple[int, int, int] | None:
         try:
             status = self._path.stat()
-        except OSError as error:
-            raise AccessError(str(self._path), _words(error)) from error
+        except OSError:
+            return None  # reading it says why
         return status.st_ino, status.st_mtime_ns, status.st_size
 
 

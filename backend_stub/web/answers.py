@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from backend_stub.errors import Code, MarketError
+from backend_stub.web.json_guard import is_json
 
 TRACE_ID: ContextVar[str] = ContextVar("trace_id", default="-")
 """The trace id of the request being handled; log lines and error answers carry it."""
@@ -105,6 +106,10 @@ def install_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
         request.state.reason = str(Code.REQUEST)
+        if any(item["loc"] == ("body",) for item in error.errors()) and not is_json(
+            request.headers.get("content-type", "")
+        ):
+            return error_response(Code.REQUEST.status, [f"[{Code.REQUEST}] body: must be application/json"])
         messages = [
             f"[{Code.REQUEST}] {'.'.join(str(step) for step in item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
             for item in error.errors()
