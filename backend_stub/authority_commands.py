@@ -29,15 +29,20 @@ from pki.entropy import SystemEntropy
 from pki.errors import StoreError
 
 NAMES_A_CALL = 100_000
+REVOCATIONS = "/authority/v1/revocations"
+TERMINATIONS = "/msp/v1/terminations"
 
 
 class _Step(msgspec.Struct):
+    phase: str = "revoking"
     done: int = 0
     total: int = 0
     revoked: int = 0
     alreadyRevoked: int = 0
     missing: int = 0
     unknown: list[str] = []
+    failures: int = 0
+    failed: list[str] = []
     finished: bool = False
     error: str = ""
 
@@ -93,7 +98,7 @@ def revoke(url: str, ca: Path | None, wanted: Wanted, reason: str, *, as_json: b
     total = _Step()
     with MarketClient(url, ca) as market:
         for body in wanted.calls():
-            last = _call(market, body | {"reason": reason}, as_json=as_json)
+            last = _follow(market, REVOCATIONS, body | {"reason": reason}, as_json=as_json)
             total.revoked += last.revoked
             total.alreadyRevoked += last.alreadyRevoked
             total.missing += last.missing
@@ -102,9 +107,28 @@ def revoke(url: str, ca: Path | None, wanted: Wanted, reason: str, *, as_json: b
         return
     print(f"{total.revoked} revoked, {total.alreadyRevoked} were revoked before")
     if total.missing:
-        shown = ", ".join(total.unknown[:5])
-        more = ", …" if total.missing > 5 else ""
-        print(f"{total.missing} names that no certificate bears: {shown}{more}", file=sys.stderr)
+        print(
+            f"{total.missing} names that no certificate bears: {_some(total.unknown, total.missing)}",
+            file=sys.stderr,
+        )
+
+
+def end_contracts(url: str, ca: Path | None, file: str, reason: str, *, as_json: bool) -> None:
+    """End the contracts whose eMAIDs stand in a file: revoked at once, then taken out of every pool."""
+    ended, failures, failed = 0, 0, list[str]()
+    names = _names_in(file)
+    with MarketClient(url, ca) as market:
+        while part := list(islice(names, NAMES_A_CALL)):
+            last = _follow(market, TERMINATIONS, {"emaids": part, "reason": reason}, as_json=as_json)
+            ended += last.total - last.failures
+            failures += last.failures
+            failed += last.failed
+    if not as_json:
+        print(f"{ended} contracts have ended")
+    if failures:
+        raise RefusedError(
+            [f"{failures} could not be ended: {_some(failed, failures)}; repeat the command"], ""
+        )
 
 
 def show(url: str, ca: Path | None, name: str, *, as_json: bool) -> None:
@@ -152,7 +176,11 @@ def enroll(
     print(json.dumps(facts) if as_json else f"{facts['name']} certified: key and chain in {out}")
 
 
-def _call(market: MarketClient, body: dict[str, Any], *, as_json: bool) -> _Step:
+def _some(names: list[str], total: int) -> str:
+    return ", ".join(names[:5]) + (", …" if total > 5 else "")
+
+
+def _follow(market: MarketClient, path: str, body: dict[str, Any], *, as_json: bool) -> _Step:
     """Make one bulk call and follow it to its end; return the last step."""
     last = _Step()
     with ExitStack() as stack:
@@ -160,7 +188,7 @@ def _call(market: MarketClient, body: dict[str, Any], *, as_json: bool) -> _Step
         bar = None
         if not as_json and console.is_terminal:
             columns = (
-                TextColumn("revoking"),
+                TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
@@ -168,12 +196,12 @@ def _call(market: MarketClient, body: dict[str, Any], *, as_json: bool) -> _Step
             bar = stack.enter_context(Progress(*columns, console=console))
             task = bar.add_task("", total=None)
         try:
-            for line in market.post_lines("/authority/v1/revocations", body):
+            for line in market.post_lines(path, body):
                 last = msgspec.json.decode(line, type=_Step)
                 if as_json:
                     print(line, flush=True)
                 if bar is not None:
-                    bar.update(task, completed=last.done, total=last.total)
+                    bar.update(task, description=last.phase, completed=last.done, total=last.total)
                 if last.error:
                     raise RefusedError([last.error], "")
         except UnreachableError as error:

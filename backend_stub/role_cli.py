@@ -26,6 +26,7 @@ examples:
   backend-stub msp onboard --registration "B-PN 2026" --document 2M9C-PRTK-W44X-8HSV --json
   backend-stub msp renew DEPNC1A2B3C4D5X
   backend-stub msp terminate DEPNC1A2B3C4D5X --reason keyCompromise
+  backend-stub msp terminate --file emaids.txt
   backend-stub msp list --pcid PNC4XF0EJ21CJ6T2S
 """
 _REGISTER = """\
@@ -111,7 +112,11 @@ class RoleCommands:
         renew.add_argument("emaid", metavar="EMAID")
         renew.set_defaults(run=self._run(_renew))
         end = self._action(msp, "terminate", "end a contract: revoke it, remove it from every pool", _MSP)
-        end.add_argument("emaid", metavar="EMAID")
+        which = end.add_mutually_exclusive_group(required=True)
+        which.add_argument("emaid", metavar="EMAID", nargs="?")
+        which.add_argument(
+            "--file", metavar="FILE", help="eMAIDs, one a line, of which all end; - for standard input"
+        )
         end.add_argument(
             "--reason", choices=REASONS, default="cessationOfOperation", help="default: %(default)s"
         )
@@ -282,6 +287,11 @@ def _renew(options: argparse.Namespace) -> None:
 
 
 def _terminate(options: argparse.Namespace) -> None:
+    if options.file is not None:
+        from backend_stub.authority_commands import end_contracts  # noqa: PLC0415 - imported when it runs
+
+        end_contracts(address(options), options.ca, options.file, options.reason, as_json=options.json)
+        return
     from backend_stub.msp_commands import terminate  # noqa: PLC0415 - imported when it runs
 
     terminate(address(options), options.ca, options.emaid, options.reason, as_json=options.json)

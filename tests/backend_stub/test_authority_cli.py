@@ -109,6 +109,30 @@ def test_revoking_by_file(server: Server, tmp_path: Path, capsys: pytest.Capture
     assert "nothing was issued" in capsys.readouterr().out
 
 
+def test_ending_contracts_by_file(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = ["--url", server.url, "--json"]
+    assert main(["oem", "build", *url, "--out", str(tmp_path / "car")]) == 0
+    pcid = json.loads(capsys.readouterr().out)["pcid"]
+    emaids = []
+    for _ in range(3):
+        assert main(["msp", "onboard", *url, "--pcid", pcid]) == 0
+        emaids.append(json.loads(capsys.readouterr().out)["emaid"])
+    file = tmp_path / "emaids.txt"
+    file.write_text("\n".join(emaids))
+    assert main(["msp", "terminate", "--url", server.url, "--file", str(file)]) == 0
+    assert capsys.readouterr().out == "3 contracts have ended\n"
+    assert main(["msp", "show", *url, emaids[1]]) == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "ended"
+    file.write_text("DEPNCA1B2C3D4EU\n")
+    assert main(["msp", "terminate", *url, "--file", str(file)]) == 5
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["failures"] == 1
+    assert "1 could not be ended: DEPNCA1B2C3D4EU" in captured.err
+    for words in ([], [emaids[0], "--file", str(file)]):
+        with pytest.raises(SystemExit):
+            main(["msp", "terminate", "--url", server.url, *words])
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -153,7 +177,7 @@ class Broken:
 )
 def test_a_revocation_that_stops_is_a_failure(lines: list[str], words: str) -> None:
     with pytest.raises(RefusedError, match=words):
-        authority_commands._call(Broken(*lines), {}, as_json=True)  # type: ignore[arg-type]
+        authority_commands._follow(Broken(*lines), "", {}, as_json=True)  # type: ignore[arg-type]
 
 
 def test_long_files_take_several_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
