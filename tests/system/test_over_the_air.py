@@ -7,8 +7,7 @@ import json
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 from lab.demo import command
 from lab.processes import Child, ProcessError
 from tests.system.kit import Stage, pipe_events, stage, summary
+from tests.system.market import backend
 
 pytestmark = pytest.mark.system
 
@@ -31,7 +31,6 @@ class Air:
     on: Stage
     http: httpx.AsyncClient
     url: str = ""
-    built: int = field(default=0)
 
     async def ota(self, vehicle: Path, *options: str) -> tuple[int, dict[str, Any]]:
         told = ["--telematics", self.url] if self.url else []
@@ -165,9 +164,9 @@ async def test_five_contracts_the_drivers_choice_and_an_end(tmp_path: Path) -> N
 async def test_kill_between_event_and_delivery(tmp_path: Path) -> None:
     """The telematics backend is stopped while the webhook is on its way, and the market killed with it."""
     async with air(tmp_path) as up:
-        backend = await up.telematics("webhook")
+        telematics = await up.telematics("webhook")
         vehicle = await up.on.vehicle(contract=False)
-        backend.process.send_signal(signal.SIGSTOP)
+        telematics.process.send_signal(signal.SIGSTOP)
         emaid = await up.onboard(vehicle)
         await up.on.processes.run(
             "events", [command("backend-stub"), "events", "list", "--url", up.on.market_url]
@@ -176,7 +175,7 @@ async def test_kill_between_event_and_delivery(tmp_path: Path) -> None:
         market = next(child for child in up.on.processes._children if child.name == "market")
         market.process.kill()
         await market.ended
-        backend.process.send_signal(signal.SIGCONT)
+        telematics.process.send_signal(signal.SIGCONT)
         await up.on.processes.serve(
             "market-again",
             [
@@ -214,30 +213,45 @@ async def test_the_other_ways_to_hear(tmp_path: Path, mode: str) -> None:
 
 
 async def test_forged_and_replayed_webhooks(tmp_path: Path) -> None:
-    async with air(tmp_path) as up:
+    """What the market really sent is caught on its way to the backend, and sent again, and changed."""
+    caught: list[tuple[bytes, str]] = []
+    target = ""
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        headers = dict(line.split(": ", 1) for line in head.splitlines()[1:] if line)
+        body = await reader.readexactly(int(headers["Content-Length"]))
+        caught.append((body, headers["X-Operator-Signature"]))
+        status = await knock(*caught[-1])
+        writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        await writer.drain()
+
+    async def knock(body: bytes, signature: str) -> int:
+        headers = {"X-Operator-Signature": signature, "Content-Type": "application/json"}
+        return (await up.http.post(target, content=body, headers=headers)).status_code
+
+    async with air(tmp_path) as up, backend(forward) as spy:
+        await up.telematics("webhook", "--public-url", spy)
+        target = f"{up.url}/telematics/v1/webhook"
         vehicle = await up.on.vehicle(contract=False)
-        received: list[tuple[bytes, str]] = []
         emaid = await up.onboard(vehicle)
-        await up.until(DELIVERED, emaid)
-        listed = await up.stub("events", "list", "--type", "oem.contract.created")
-        event = listed["events"][0] | {"timestamp": datetime.now(UTC).isoformat()}
-        del event["sequence"]
-        webhook = f"{up.on.market_url}/telematics/v1/webhook"
-
-        async def knock(signature: str | None, **changes: Any) -> int:
-            body = json.dumps(event | changes).encode()
-            received.append((body, signature or ""))
-            headers = {} if signature is None else {"X-Operator-Signature": signature}
-            return (await up.http.post(webhook, content=body, headers=headers)).status_code
-
-        forged = hmac.new(b"guess", json.dumps(event).encode(), hashlib.sha256).hexdigest()
-        assert await knock(None) == 401
-        assert await knock(f"sha256={forged}", eventId="00000000-0000-0000-0000-000000000000") == 401
-        before = await up.stub("telematics", "cars")
-        assert await knock("sha256=" + "0" * 64) == 401
-        assert await up.stub("telematics", "cars") == before
+        first = await up.until(DELIVERED, emaid)
+        await up.until(DELIVERED, emaid, after=first["sequence"])
+        ((body, signature),) = caught
         code, told = await up.ota(vehicle)
         assert (code, told["installed"]) == (0, [emaid])
+
+        assert await knock(body, signature) == 200  # replayed: known by its id, nothing happens
+        assert await knock(body, "") == 401
+        assert await knock(body, "sha256=" + "0" * 64) == 401
+        assert await knock(body.replace(b"created", b"deleted"), signature) == 401
+        changed = body.replace(json.loads(body)["eventId"].encode(), b"00000000-0000-0000-0000-000000000000")
+        assert await knock(changed, signature) == 401
+        forged = hmac.new(b"guess", body, hashlib.sha256).hexdigest()
+        assert await knock(body, f"sha256={forged}") == 401
+        code, told = await up.ota(vehicle)
+        assert (code, told["installed"], told["removed"]) == (0, [], [])
+        assert [contract["emaid"] for contract in told["contracts"]] == [emaid]
 
 
 async def test_endpoints_from_the_shell(tmp_path: Path) -> None:
