@@ -136,6 +136,20 @@ class Timers(Section, frozen=True):
     cable_check_s: Annotated[float, Meta(gt=0)] = timing.EVCC_CABLE_CHECK_TIMEOUT_S
     pre_charge_s: Annotated[float, Meta(gt=0)] = timing.EVCC_PRE_CHARGE_TIMEOUT_S
 
+    @property
+    def cable_check(self) -> timing.Limit:
+        """The timer of the cable check."""
+        return timing.Limit("V2G_EVCC_CableCheck_Timeout", self.cable_check_s, "[Table 109][-20, Table 215]")
+
+    @property
+    def pre_charge(self) -> timing.Limit:
+        """The timer of pre-charging."""
+        return timing.Limit("V2G_EVCC_PreCharge_Timeout", self.pre_charge_s, "[Table 109][-20, Table 215]")
+
+    def ongoing(self, usual: timing.Limit) -> timing.Limit:
+        """Return an edition's V2G_EVCC_Ongoing_Timeout as configured."""
+        return timing.Limit(usual.name, self.ongoing_s, usual.clause)
+
 
 class File(Section, frozen=True):
     """The whole file. Every key has a default, so an empty file is a good one.

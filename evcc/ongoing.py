@@ -1,6 +1,7 @@
 """Requests that are repeated while the charger is still at work."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from evcc.context import Context
@@ -39,9 +40,7 @@ async def until_finished(
     :class:`evcc.config.Timers`.
     """
     timers, clock = context.config.timers, context.clock
-    if limit is None:
-        usual = context.exchange.edition.timing.evcc_ongoing_timeout
-        limit = Limit(usual.name, timers.ongoing_s, usual.clause)
+    limit = limit or ongoing_limit(context)
     running: dict[str, Deadline] = {}
     within: Deadline | None = None
     while True:
@@ -53,3 +52,24 @@ async def until_finished(
         limit_s = timers.customer_wait_s if processing == _CUSTOMER else limit.seconds
         within = running.setdefault(processing, Deadline.after(limit_s, now, limit.name))
         await asyncio.sleep(min(timers.ongoing_interval_s, within.remaining(now)))
+
+
+async def repeat_until(
+    context: Context, ask: Callable[[Deadline], Awaitable[bool]], limit: Limit
+) -> Deadline:
+    """Call ``ask`` again and again until it returns True, with one timer over all of it; return its deadline.
+
+    For requests that end when a value fits, such as those of pre-charging and welding detection.
+    """
+    clock, interval_s = context.clock, context.config.timers.ongoing_interval_s
+    within = limit.from_now(clock.monotonic())
+    fits = await ask(within)
+    while not fits:
+        await asyncio.sleep(min(interval_s, within.remaining(clock.monotonic())))
+        fits = await ask(within)
+    return within
+
+
+def ongoing_limit(context: Context) -> Limit:
+    """Return V2G_EVCC_Ongoing_Timeout of the edition in force, as configured."""
+    return context.config.timers.ongoing(context.exchange.edition.timing.evcc_ongoing_timeout)

@@ -1,7 +1,5 @@
 """DC charging in ISO 15118-20, one way and both ways. Currents into the battery are positive."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,16 +10,15 @@ from evcc.errors import ProtocolViolationError
 from evcc.iso20 import needs
 from evcc.iso20.limits import not_negative
 from evcc.iso20.services import Agreement
-from evcc.ongoing import until_finished
+from evcc.ongoing import ongoing_limit, repeat_until, until_finished
 from v2g.messages.iso20 import dc
 from v2g.messages.iso20.common_types import ChargeLoopRes, CLReqControlMode, Processing, RationalNumber
 from v2g.protocols import UNSENT
 from v2g.rational import number_of, rational
-from v2g.timing import Deadline, Limit
+from v2g.timing import Deadline
 
 _PARAMETERS = "DC_ChargeParameterDiscoveryRes"
 _LOOP = "DC_ChargeLoopRes"
-_CLAUSE = "[-20, Table 215]"
 
 
 class DcTransfer:
@@ -90,15 +87,15 @@ class DcTransfer:
 
     async def cable_check(self) -> None:
         """Wait until the charger has measured the insulation."""
-        limit = Limit("V2G_EVCC_CableCheck_Timeout", self._context.config.timers.cable_check_s, _CLAUSE)
         request = dc.DC_CableCheckReq(header=UNSENT)
+        limit = self._context.config.timers.cable_check
         await until_finished(self._context, request, dc.DC_CableCheckRes, limit=limit)
 
     async def pre_charge(self) -> None:
         """Wait until the charger's voltage fits the battery's, and say that the car is done."""
         pack = self._pack
 
-        async def ask(processing: Processing, within: Deadline) -> bool:
+        async def ask(within: Deadline, processing: Processing = Processing.Ongoing) -> bool:
             request = dc.DC_PreChargeReq(
                 header=UNSENT,
                 ev_processing=processing,
@@ -108,8 +105,8 @@ class DcTransfer:
             response = await self._context.exchange.ask(request, dc.DC_PreChargeRes, within=within)
             return pack.fits(number_of(response.evse_present_voltage))
 
-        limit_s = self._context.config.timers.pre_charge_s
-        await self._repeat(ask, Limit("V2G_EVCC_PreCharge_Timeout", limit_s, _CLAUSE))
+        within = await repeat_until(self._context, ask, self._context.config.timers.pre_charge)
+        await ask(within, Processing.Finished)
 
     async def ask(self, allowed_w: float) -> dc.DC_ChargeLoopRes:
         """Ask for a current within what the schedule allows, or tell the car's limits in dynamic control."""
@@ -146,24 +143,13 @@ class DcTransfer:
         """Have the contactors checked for welding: wait until the charger's voltage has gone."""
         self._current_a = self.power_w = 0.0
 
-        async def ask(processing: Processing, within: Deadline) -> bool:
+        async def ask(within: Deadline, processing: Processing = Processing.Ongoing) -> bool:
             request = dc.DC_WeldingDetectionReq(header=UNSENT, ev_processing=processing)
             response = await self._context.exchange.ask(request, dc.DC_WeldingDetectionRes, within=within)
             return abs(number_of(response.evse_present_voltage)) <= self._pack.inlet.safe_voltage_v
 
-        usual = self._context.exchange.edition.timing.evcc_ongoing_timeout
-        await self._repeat(ask, Limit(usual.name, self._context.config.timers.ongoing_s, usual.clause))
-
-    async def _repeat(self, ask: Callable[[Processing, Deadline], Awaitable[bool]], limit: Limit) -> None:
-        """Ask with EVProcessing Ongoing until the voltage is right, then once more with Finished."""
-        clock, interval_s = self._context.clock, self._context.config.timers.ongoing_interval_s
-        within = limit.from_now(clock.monotonic())
-        fits = False
-        while not fits:
-            fits = await ask(Processing.Ongoing, within)
-            if not fits:
-                await asyncio.sleep(min(interval_s, within.remaining(clock.monotonic())))
-        await ask(Processing.Finished, within)
+        within = await repeat_until(self._context, ask, ongoing_limit(self._context))
+        await ask(within, Processing.Finished)
 
     def _renew(self, mode: dc.Scheduled_DC_CLResControlMode | dc.Dynamic_DC_CLResControlMode) -> None:
         """Take over the limits that the charger has named anew."""
