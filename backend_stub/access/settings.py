@@ -16,7 +16,9 @@ from pki.entropy import Entropy
 TOKEN_LIFETIME_S = 600
 _LONGEST_LIFETIME_S = 24 * 3600
 
-_KEYS = frozenset({"clients", "token_lifetime_s", "audiences", "rate_per_s", "burst", "strict_opnc"})
+_KEYS = frozenset(
+    {"clients", "token_lifetime_s", "audiences", "rate_per_s", "burst", "stranger_rate_per_s", "strict_opnc"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +80,22 @@ def from_description(raw: Mapping[str, Any], folder: Path) -> AccessSettings:
 
 
 def _rates(table: Mapping[str, Any], usual: Rates) -> Rates:
-    if "rate_per_s" not in table and "burst" not in table:
-        return usual
-    per_s = _take(table, "rate_per_s", (int, float), CLIENT_RATE.per_s)
+    client, stranger = usual.client, usual.stranger
+    if "rate_per_s" in table or "burst" in table:
+        client = _rate(table, "rate_per_s", CLIENT_RATE, "burst")
+    if "stranger_rate_per_s" in table:
+        stranger = _rate(table, "stranger_rate_per_s", STRANGER_RATE)
+    return Rates(client, stranger)
+
+
+def _rate(table: Mapping[str, Any], key: str, usual: Rate, burst_key: str | None = None) -> Rate:
+    """Return the rate under a key; its burst is in proportion to the usual one, unless it is given."""
+    per_s = _take(table, key, (int, float), usual.per_s)
     try:
-        return Rates(Rate(per_s, _take(table, "burst", int, max(1, round(2 * per_s)))), usual.stranger)
+        burst = max(1, round(per_s * usual.burst / usual.per_s))
+        return Rate(per_s, _take(table, burst_key, int, burst) if burst_key else burst)
     except (ValueError, OverflowError) as error:
-        raise AccessError("access.rate_per_s", str(error)) from error
+        raise AccessError(f"access.{key}", str(error)) from error
 
 
 def _take(table: Mapping[str, Any], key: str, kind: Any, default: Any) -> Any:

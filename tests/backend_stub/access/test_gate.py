@@ -183,6 +183,9 @@ def test_the_description() -> None:
     assert (settings.token_lifetime_s, settings.strict_opnc) == (60, True)
     assert settings.audiences == {"https://market.example"}
     assert settings.rates == Rates(Rate(10, 5), STRANGER_RATE)
+    assert from_description({"access": {"stranger_rate_per_s": 50}}, folder).rates == Rates(
+        stranger=Rate(50, 200)
+    )
     assert from_description({"access": {"clients": "c"}}, folder).rates == Rates(CLIENT_RATE, STRANGER_RATE)
     for wrong, key in (
         ({"client": 1}, "access.client"),
@@ -191,6 +194,7 @@ def test_the_description() -> None:
         ({"token_lifetime_s": True}, "access.token_lifetime_s"),
         ({"audiences": [1]}, "access.audiences"),
         ({"rate_per_s": -1}, "access.rate_per_s"),
+        ({"stranger_rate_per_s": 0}, "access.stranger_rate_per_s"),
         ({"strict_opnc": "yes"}, "access.strict_opnc"),
     ):
         with pytest.raises(AccessError) as caught:
