@@ -26,6 +26,7 @@ class ConsoleSink:
             "signature.verified": _tell_verified,
             "certificate.rejected": _tell_rejected,
             "contract.installed": _tell_installed,
+            "protocol.chosen": lambda event: f"speaking {event['name']}",
             "contract.used": lambda event: f"using contract {event['emaid']}",
             "contract.dropped": lambda event: f"contract {event['emaid']} dropped: {event['detail']}",
             "response.warning": lambda event: f"{event['name']} warns: {event['code']}",

@@ -1,7 +1,7 @@
 """What the steps of a session work with, whatever the protocol."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from evcc.config import Config
 from evcc.contracts import Contract, ContractStore
@@ -39,7 +39,7 @@ class Context:
     report: Report
     stopping: asyncio.Event
     resumed: Paused | None = None
-    contract: Contract | None = field(default=None)
+    contract: Contract | None = None
     """The contract that this session is paid with; None for external payment."""
 
     @property

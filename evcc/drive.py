@@ -128,6 +128,7 @@ async def _visit(visit: Visit, report: Report, resumed: Paused | None) -> Paused
         try:
             protocol = await _negotiate(exchange, _speakable(visit, stream, resumed))
             report.protocol = protocol.edition.key
+            visit.tracer.event("protocol.chosen", protocol=report.protocol, name=protocol.edition.name)
             if resumed is not None and resumed.protocol != protocol.edition.key:
                 resumed = None  # the charger speaks another protocol by now: there is nothing to resume
             exchange.speak(protocol.edition, None if resumed is None else resumed.session_id)

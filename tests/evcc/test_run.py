@@ -185,6 +185,7 @@ async def test_what_a_person_sees_of_iso20(today20: World20, tmp_path: Path) -> 
         secured20(today20), folder, "--rounds", "2", "--control", "dynamic", "--bidirectional"
     )
     assert (code, err) == (0, "")
+    assert any("speaking ISO 15118-20 DC" in line for line in lines)
     assert any("DC_BPT with dynamic control" in line for line in lines)
     assert any("DC_PreCharge " in line for line in lines)
     assert "DC_BPT, dynamic control" in lines[-1]
