@@ -23,7 +23,7 @@ def all_addresses(url: str | None, market: Path | None, provider: str | None) ->
     if market is None:
         if provider is not None:
             raise UsageError("--provider needs --market FILE, which says where it is")
-        return {"": url or DEFAULT_URL}
+        return {"": DEFAULT_URL if url is None else url}
     if url is not None:
         raise UsageError("give either --url or --market")
     try:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from backend_stub.client import MarketClient, RefusedError, UsageError
@@ -27,7 +28,7 @@ from pki.profiles import OEM_PROVISIONING
 
 __all__ = ["Battery", "Series", "build", "print_lines", "rekey", "show"]
 
-_MINIMUM_WIDTH = 110
+_WIDEST = 1000
 
 
 class _Built(msgspec.Struct):
@@ -190,16 +191,13 @@ def show(urls: Mapping[str, str], ca: Path | None, limit: int, *, as_json: bool)
         told = {name: msgspec.to_builtins(overview) for name, overview in overviews.items()}
         print(json.dumps(told if len(told) > 1 or "" not in told else told[""]))
         return
-    console = Console()
-    # A pipe has no width to fit into, and a cut identifier is of no use.
-    console.width = max(console.width, _MINIMUM_WIDTH)
     for name, overview in overviews.items():
         if name:
-            console.rule(f"provider {name} at {urls[name]}")
-        console.print(_table("Vehicles", overview.vehicles, overview.vehicleCount))
-        console.print(_table("Contracts", overview.contracts, overview.contractCount))
-        console.print(_table("Roots", overview.roots, len(overview.roots)))
-        console.print(_table("Signers", overview.signers, len(overview.signers)))
+            print(f"provider {name} at {urls[name]}\n")
+        _print(_table("Vehicles", overview.vehicles, overview.vehicleCount))
+        _print(_table("Contracts", overview.contracts, overview.contractCount))
+        _print(_table("Roots", overview.roots, len(overview.roots)))
+        _print(_table("Signers", overview.signers, len(overview.signers)))
 
 
 def print_lines(title: str, lines: list[Any], *, as_json: bool, total: int | None = None) -> None:
@@ -207,9 +205,15 @@ def print_lines(title: str, lines: list[Any], *, as_json: bool, total: int | Non
     if as_json:
         print(json.dumps([msgspec.to_builtins(line) for line in lines]))
         return
+    _print(_table(title, lines, len(lines) if total is None else total))
+
+
+def _print(table: Table) -> None:
+    """Print a table as wide as it is: a cut identifier is of no use."""
     console = Console()
-    console.width = max(console.width, _MINIMUM_WIDTH)
-    console.print(_table(title, lines, len(lines) if total is None else total))
+    widest = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
+    console.width = max(console.width, widest)
+    console.print(table)
 
 
 _HEADINGS = {

@@ -194,6 +194,7 @@ def test_build_onboard_and_show(
     built = json.loads(capsys.readouterr().out)
     assert built["folder"] == str(folder)
     assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()) == [
+        "code.txt",
         "oem/chain.pem",
         "oem/provisioning.key",
         "oem/provisioning.pem",

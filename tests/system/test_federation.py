@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from backend_stub.description_init import Outline, make_market
+from backend_stub.roles import Role
 from lab import loopback
 from lab.demo import command
-from lab.processes import Processes
+from lab.processes import ProcessError, Processes
 from pki.entropy import SystemEntropy
 from pki.names import common_name
 from pki.store import read_certificates
@@ -86,3 +87,31 @@ async def test_contract_of_a_for_a_car_of_b_that_trusts_c(tmp_path: Path, *, sep
         code, summary = await stage.car(car)
         assert (code, summary["outcome"], summary["contract_installed"]) == (0, "ok", True)
         assert summary["emaid"] == contract["emaid"]
+
+
+async def test_one_role_a_process(tmp_path: Path) -> None:
+    """Every role of a provider alone; the CCP is killed and comes back."""
+    lab = tmp_path / "lab"
+    base = free_ports(1)[0]
+    outline = Outline(providers=1, base_port=base if base < 60_000 else 30_000)
+    market = make_market(lab, outline, now=datetime.now(UTC), entropy=SystemEntropy())
+    stub, at = command("backend-stub"), ("--json", "--market", str(market), "--provider", "a")
+    serve = [stub, "serve", "--json", "--market", str(market), "--provider", "a", "--role"]
+    async with Processes(tmp_path / "logs") as processes:
+        roles = [*Role, "doors"]
+        children = {role: await processes.serve(str(role), [*serve, str(role)]) for role in roles}
+        assert len({child.ready["pid"] for child in children.values()}) == len(roles)
+        car = tmp_path / "car"
+        await processes.run("build", [stub, "oem", "build", *at, "--out", str(car)])
+        made = await processes.run("onboard", [stub, "msp", "onboard", *at, "--vehicle", str(car)])
+        contract = msgspec.json.decode(made)
+        pooled = [stub, "ccp", "list", *at, "--pcid", contract["pcid"]]
+        assert msgspec.json.decode(await processes.run("pool", pooled))[0]["emaid"] == contract["emaid"]
+
+        children[Role.CCP].process.kill()
+        await children[Role.CCP].ended
+        with pytest.raises(ProcessError) as caught:
+            await processes.run("pool-without", pooled)
+        assert caught.value.exit_code == 10
+        await processes.serve("ccp-again", [*serve, "ccp"])
+        assert msgspec.json.decode(await processes.run("pool-again", pooled))[0]["emaid"] == contract["emaid"]
