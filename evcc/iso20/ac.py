@@ -109,9 +109,13 @@ class AcTransfer:
     def _within(self, power_w: float) -> float:
         """Return the power that flows when ``power_w`` is asked for: within the limits of both sides."""
         if power_w < 0:
-            return max(power_w, -self.give_w, -self._evse_give_w)
+            return max(power_w, -self._give_now_w(), -self._evse_give_w)
         power_w = min(power_w, self.most_w, self._evse_most_w)
         return power_w if power_w >= self.least_w else 0.0
+
+    def _give_now_w(self) -> float:
+        """Return what the car gives back at most now: nothing below the state of charge that it keeps."""
+        return self.give_w if needs.spare_wh(self._context) > 0 else 0.0
 
     def _present(self) -> RationalNumber:
         flowing_w = self.power_w
@@ -149,8 +153,8 @@ class AcTransfer:
         return ac.BPT_Dynamic_AC_CLReqControlMode(
             departure_time=departure_s,
             **limits,
-            ev_maximum_discharge_power=rational(self.give_w),
-            ev_minimum_discharge_power=rational(self._back.min_discharge_power_w),
+            ev_maximum_discharge_power=rational(self._give_now_w()),
+            ev_minimum_discharge_power=rational(min(self._back.min_discharge_power_w, self._give_now_w())),
             ev_maximum_v2x_energy_request=rational(needs.spare_wh(context)),
         )
 

@@ -219,10 +219,11 @@ class DcTransfer:
         }
         if back is None:
             return dc.Dynamic_DC_CLReqControlMode(**limits)
+        can = 1.0 if needs.spare_wh(context) > 0 else 0.0
         return dc.BPT_Dynamic_DC_CLReqControlMode(
             **limits,
-            ev_maximum_discharge_power=rational(back.max_discharge_power_w),
-            ev_minimum_discharge_power=rational(back.min_discharge_power_w),
-            ev_maximum_discharge_current=rational(back.max_discharge_current_a),
+            ev_maximum_discharge_power=rational(can * back.max_discharge_power_w),
+            ev_minimum_discharge_power=rational(can * back.min_discharge_power_w),
+            ev_maximum_discharge_current=rational(can * back.max_discharge_current_a),
             ev_maximum_v2x_energy_request=rational(needs.spare_wh(context)),
         )

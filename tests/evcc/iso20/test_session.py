@@ -396,6 +396,29 @@ def test_discharging_ends_at_the_floor(drive20: Drive, tmp_path: Path) -> None:
     assert number_of(entry.power) == -8_000
 
 
+@pytest.mark.parametrize("kind", ["ac", "dc"])
+def test_below_what_it_keeps_the_car_gives_nothing(drive20: Drive, tmp_path: Path, kind: str) -> None:
+    """In dynamic control the charger may ask, but the car says that there is nothing to be had."""
+    drive20(payment=Payment.EXTERNAL)
+    settings = tmp_path / "car20" / "vehicle.toml"
+    settings.write_text(settings.read_text() + "min_soc_percent = 60.0\n")
+    run = drive20(
+        {"AC_ChargeLoopReq": c20.ac_loop(target_w=-5_000)},
+        overrides={
+            "protocols": [f"iso20-{kind}"],
+            "charging.control": "dynamic",
+            "charging.bidirectional": True,
+        },
+    )
+    assert run.report.outcome == "ok"
+    assert run.report.discharged_wh == 0
+    for request in run.charger.of(ac.AC_ChargeLoopReq) + run.charger.of(dc.DC_ChargeLoopReq):
+        mode = request.cl_req_control_mode
+        assert number_of(mode.ev_maximum_discharge_power) == 0
+        if kind == "ac":
+            assert number_of(mode.ev_present_active_power) == 0
+
+
 def test_dc_current_follows_all_limits(drive20: Drive) -> None:
     run = drive20({"DC_ChargeParameterDiscoveryReq": c20.dc_limits(most_a=20)})
     request = run.charger.of(dc.DC_ChargeLoopReq)[-1]
