@@ -17,7 +17,7 @@ from types import MappingProxyType
 from exi.schema import MessageSet, XsdType
 from v2g import timing
 from v2g.errors import MessageError
-from v2g.messages import iso2, iso20
+from v2g.messages import din, iso2, iso20
 from v2g.messages.iso20 import common_types
 from v2g.messages.xmldsig import Signature
 from v2g.timing import Timing
@@ -94,6 +94,25 @@ def _wrap_iso2(
     )
 
 
+def _open_din(message: XsdType) -> Envelope:
+    """Take a V2G_Message of DIN 70121 apart."""
+    if not isinstance(message, din.V2G_Message):
+        raise _foreign(message, "a V2G_Message of DIN 70121")
+    header = message.header
+    return Envelope(header.session_id, header.signature, message.body.body_element)
+
+
+def _wrap_din(
+    session_id: bytes, body: XsdType, signature: Signature | None, _time_stamp: int
+) -> din.V2G_Message:
+    if not isinstance(body, din.BodyBase):
+        raise TypeError(f"{type(body).__name__} is no DIN 70121 body")
+    return din.V2G_Message(
+        header=din.MessageHeader(session_id=session_id, signature=signature),
+        body=din.Body(body_element=body),
+    )
+
+
 def _open_iso20(message: XsdType) -> Envelope:
     """Read the header of a message; the schemas have roots that are none, such as those of signatures."""
     if not isinstance(message, common_types.V2GMessage):
@@ -136,6 +155,18 @@ def _iso20(
     )
 
 
+DIN = Edition(
+    key="din",
+    name="DIN 70121",
+    namespace=din.NAMESPACE,
+    major=2,
+    minor=0,
+    schemas=MappingProxyType({PayloadType.EXI: din.SCHEMA}),
+    timing=timing.DIN,
+    no_session=b"\x00",
+    open=_open_din,
+    wrap=_wrap_din,
+)
 ISO2 = Edition(
     key="iso2",
     name="ISO 15118-2",

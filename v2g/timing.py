@@ -1,6 +1,6 @@
 """The timers of ISO 15118 as data: who must have answered by when.
 
-One :class:`Timing` a protocol, :data:`ISO2` and :data:`ISO20`. Each value is a :class:`Limit` that knows
+One :class:`Timing` a protocol, :data:`ISO2`, :data:`DIN` and :data:`ISO20`. Each value is a :class:`Limit` that knows
 the standard's name for it and where it stands, so that an expired timer can say so. Messages are looked
 up by any of their names: ``"SessionSetup"``, ``"SessionSetupReq"``, ``"SessionSetupRes"``.
 
@@ -145,6 +145,35 @@ SDP_TRIES = 50
 TCP_CLOSE_S = 5.0
 """Within which time a connection is closed after an error or a sequence timeout."""
 
+# --- DIN 70121 ------------------------------------------------------------------------------------
+
+_DIN_MESSAGES = (
+    "SupportedAppProtocol",
+    "SessionSetup",
+    "ServiceDiscovery",
+    "ServiceDetail",
+    "ServicePaymentSelection",
+    "PaymentDetails",
+    "ContractAuthentication",
+    "CertificateInstallation",
+    "CertificateUpdate",
+    "ChargeParameterDiscovery",
+    "PowerDelivery",
+    "ChargingStatus",
+    "MeteringReceipt",
+    "CableCheck",
+    "PreCharge",
+    "CurrentDemand",
+    "WeldingDetection",
+    "SessionStop",
+)
+
+DIN_EVCC_MESSAGE_TIMEOUT_S: Mapping[str, float] = _table(2.0, {"CurrentDemand": 0.25}, _DIN_MESSAGES)
+"""DIN: how long the EV waits for each response [DIN 70121, Table 75]; those that DIN does not use as the rest."""
+
+DIN_SECC_PERFORMANCE_TIME_S: Mapping[str, float] = _table(1.5, {"CurrentDemand": 0.025}, _DIN_MESSAGES)
+"""DIN: within which time the charger has to have answered each request [DIN 70121, Table 75]."""
+
 # --- ISO 15118-20 ---------------------------------------------------------------------------------
 
 _ISO20_MESSAGES = (
@@ -256,6 +285,33 @@ ISO2 = Timing(
         "[V2G2-716]",
     ),
     tcp_close=Limit("TCP_Close", TCP_CLOSE_S, "[V2G2-034]"),
+    sequence_timeout_exceptions_s=MappingProxyType({}),
+)
+
+_DIN_CLAUSE = "[DIN 70121, Table 75]"
+
+DIN = Timing(
+    protocol="DIN 70121",
+    evcc_message_timeout_s=DIN_EVCC_MESSAGE_TIMEOUT_S,
+    secc_performance_time_s=DIN_SECC_PERFORMANCE_TIME_S,
+    clause=_DIN_CLAUSE,
+    sequence_timeout=Limit("V2G_SECC_Sequence_Timeout", SEQUENCE_TIMEOUT_S, _DIN_CLAUSE),
+    sequence_performance_time=Limit(
+        "V2G_EVCC_Sequence_Performance_Time", SEQUENCE_PERFORMANCE_TIME_S, _DIN_CLAUSE
+    ),
+    evcc_ongoing_timeout=Limit("V2G_EVCC_Ongoing_Timeout", EVCC_ONGOING_TIMEOUT_S, _DIN_CLAUSE),
+    secc_ongoing_performance_time=Limit(
+        "V2G_SECC_Ongoing_Performance_Time", SECC_ONGOING_PERFORMANCE_TIME_S, _DIN_CLAUSE
+    ),
+    evcc_communication_setup_timeout=Limit(
+        "V2G_EVCC_CommunicationSetup_Timeout", EVCC_COMMUNICATION_SETUP_TIMEOUT_S, _DIN_CLAUSE
+    ),
+    secc_communication_setup_performance_time=Limit(
+        "V2G_SECC_CommunicationSetup_Performance_Time",
+        SECC_COMMUNICATION_SETUP_PERFORMANCE_TIME_S,
+        _DIN_CLAUSE,
+    ),
+    tcp_close=Limit("TCP_Close", TCP_CLOSE_S, "[DIN 70121]"),
     sequence_timeout_exceptions_s=MappingProxyType({}),
 )
 

@@ -99,7 +99,7 @@ from v2g.messages.din.datatypes import (
     Value,
 )
 from v2g.messages.din.header import MessageHeader
-from v2g.messages.din.msgdef import NAMESPACE, V2G_Message
+from v2g.messages.din.msgdef import NAMESPACE, Body, BodyBase, V2G_Message
 
 SCHEMA = MessageSet("din", NAMESPACE, (msgdef, header, body, datatypes, xmldsig), payload_types=(0x8001,))
 
@@ -109,6 +109,8 @@ __all__ = [
     "AC_EVChargeParameter",
     "AC_EVSEChargeParameter",
     "AC_EVSEStatus",
+    "Body",
+    "BodyBase",
     "CableCheckReq",
     "CableCheckRes",
     "CertificateChain",
