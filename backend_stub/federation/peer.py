@@ -154,6 +154,7 @@ class Peer:
         self.timeout_s = timeout_s
         self._headers = {
             calls.BROADCAST_HEADER: "true",
+            "alwaysReturnEXI": "false",  # a refusal is read by its code; the car gets one from its own provider
             "OPNC-from-party-type": "POOL",
             "OPNC-from-party-id": asking.root_sha256,
         }
