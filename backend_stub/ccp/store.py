@@ -192,6 +192,68 @@ def put(
     return placed, Change.NOTHING if same == bundle.document else change
 
 
+@dataclass(frozen=True, slots=True)
+class SignedContract:
+    """A contract that nobody has yet, signed under one V2G root, for :func:`insert_many`."""
+
+    emaid: str
+    pcid: str
+    receiver_key: str
+    certificate: bytes
+    """DER."""
+    is_default: bool
+    not_before: datetime
+    not_after: datetime
+    v2g_root_fingerprint: str
+    document: bytes
+    cps_not_after: datetime
+
+
+def insert_many(connection: sa.Connection, contracts: Sequence[SignedContract], now: datetime) -> None:
+    """Add contracts with their bundles.
+
+    Raises IntegrityError when an eMAID is here already, or a car would have two default contracts.
+    """
+    rows = [
+        {
+            "emaid": each.emaid,
+            "pcid": each.pcid,
+            "receiver_key": each.receiver_key,
+            "certificate": each.certificate,
+            "is_default": each.is_default,
+            "not_before": each.not_before,
+            "not_after": each.not_after,
+            "stored_at": now,
+        }
+        for each in contracts
+    ]
+    bundles = [
+        {
+            "emaid": each.emaid,
+            "v2g_root_fingerprint": each.v2g_root_fingerprint,
+            "document": each.document,
+            "cps_not_after": each.cps_not_after,
+            "stored_at": now,
+        }
+        for each in contracts
+    ]
+    connection.execute(_contracts.insert(), rows)
+    connection.execute(_bundles.insert(), bundles)
+
+
+def delete_many(connection: sa.Connection, emaids: Sequence[str]) -> dict[str, str]:
+    """Remove contracts (a few hundred at most) with their bundles; return eMAID and PCID of those that were here."""
+    query = (
+        sa.select(_contracts.c.emaid, _contracts.c.pcid)
+        .where(_contracts.c.emaid.in_(emaids))
+        .order_by(_contracts.c.emaid)
+    )
+    found = {row.emaid: row.pcid for row in connection.execute(query)}
+    if found:
+        connection.execute(_contracts.delete().where(_contracts.c.emaid.in_(list(found))))
+    return found
+
+
 def delete(connection: sa.Connection, emaid: str) -> bool:
     """Remove a contract with its bundles; say whether it was there."""
     return connection.execute(_contracts.delete().where(_contracts.c.emaid == emaid)).rowcount > 0

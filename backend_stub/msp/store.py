@@ -53,6 +53,35 @@ def release(connection: sa.Connection, emaid: str) -> None:
     connection.execute(_contracts.delete().where(_contracts.c.emaid == emaid, ~_ONBOARDED))
 
 
+def insert_many(
+    connection: sa.Connection, contracts: Sequence[tuple[DriverContract, bytes]], now: datetime
+) -> None:
+    """Add contracts that are in the CCP already, each with its certificate (DER).
+
+    Raises IntegrityError when an eMAID is taken.
+    """
+    rows = [
+        {
+            "emaid": contract.emaid,
+            "pcid": contract.pcid,
+            "reserved_at": now,
+            "certificate_serial": f"{contract.certificate_serial:x}",
+            "not_before": contract.not_before,
+            "not_after": contract.not_after,
+            "onboarded_at": contract.onboarded_at,
+            "certificate": certificate,
+        }
+        for contract, certificate in contracts
+    ]
+    connection.execute(_contracts.insert(), rows)
+
+
+def known(connection: sa.Connection, emaids: Sequence[str]) -> frozenset[str]:
+    """Return those of some eMAIDs (a few hundred at most) that are contracts here, ended ones as well."""
+    query = sa.select(_contracts.c.emaid).where(_contracts.c.emaid.in_(emaids), _ONBOARDED)
+    return frozenset(connection.execute(query).scalars())
+
+
 def complete(connection: sa.Connection, contract: DriverContract, certificate: x509.Certificate) -> None:
     """Turn a reservation into a contract, or a renewal into the present state of one."""
     connection.execute(
@@ -93,6 +122,28 @@ def begin_end(connection: sa.Connection, emaid: str, reason: str, now: datetime)
         _contracts.update()
         .where(_contracts.c.emaid == emaid, _contracts.c.ending_at.is_(None))
         .values(ending_at=now, end_reason=reason)
+    )
+
+
+def begin_end_many(
+    connection: sa.Connection, emaids: Sequence[str], reason: str, now: datetime
+) -> frozenset[str]:
+    """Write down that contracts (a few hundred at most) are to end; return those whose end is to be carried out."""
+    chosen = _contracts.c.emaid.in_(emaids), _ONBOARDED, _contracts.c.ended_at.is_(None)
+    connection.execute(
+        _contracts.update()
+        .where(*chosen, _contracts.c.ending_at.is_(None))
+        .values(ending_at=now, end_reason=reason)
+    )
+    return frozenset(connection.execute(sa.select(_contracts.c.emaid).where(*chosen)).scalars())
+
+
+def end_many(connection: sa.Connection, emaids: Sequence[str], now: datetime) -> None:
+    """Note that contracts (a few hundred at most) have ended everywhere."""
+    connection.execute(
+        _contracts.update()
+        .where(_contracts.c.emaid.in_(emaids), _contracts.c.ended_at.is_(None))
+        .values(ended_at=now)
     )
 
 

@@ -42,6 +42,46 @@ class Code:
     wrong_tries: int
 
 
+@dataclass(frozen=True, slots=True)
+class FinishedVehicle:
+    """A car whose chain is in the PCP already, for :func:`insert_many`."""
+
+    pcid: str
+    evccid: bytes
+    vin: str
+    region: str
+    certificate: bytes
+    """DER."""
+    key_fingerprint: str
+    code_sha256: str
+
+
+def insert_many(connection: sa.Connection, vehicles: Sequence[FinishedVehicle], now: datetime) -> None:
+    """Add cars that are uploaded already; raises IntegrityError when PCID, EVCCID, VIN or key are taken."""
+    rows = [
+        {
+            "pcid": vehicle.pcid,
+            "evccid": vehicle.evccid,
+            "key_fingerprint": vehicle.key_fingerprint,
+            "certificate": vehicle.certificate,
+            "built_at": now,
+            "uploaded_at": now,
+            "vin": vehicle.vin,
+            "region": vehicle.region,
+            "code_sha256": vehicle.code_sha256,
+            "code_wrong_tries": 0,
+        }
+        for vehicle in vehicles
+    ]
+    connection.execute(_vehicles.insert(), rows)
+
+
+def known(connection: sa.Connection, pcids: Sequence[str]) -> frozenset[str]:
+    """Return those of some PCIDs (a few hundred at most) that are cars here."""
+    query = sa.select(_vehicles.c.pcid).where(_vehicles.c.pcid.in_(pcids))
+    return frozenset(connection.execute(query).scalars())
+
+
 def insert(connection: sa.Connection, vehicle: Vehicle, key_fingerprint: str) -> None:
     """Add a car; raises IntegrityError when PCID, EVCCID, VIN or key are taken."""
     connection.execute(

@@ -1,6 +1,7 @@
 """The table of the provisioning certificate pool."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -33,8 +34,17 @@ _BY_PCID = sa.select(_cars).where(_cars.c.pcid == sa.bindparam("pcid"))
 
 def put(connection: sa.Connection, entry: Provisioning, now: datetime) -> None:
     """Insert or replace the entry of one car."""
+    put_row(connection, _cars, {"pcid": entry.pcid}, _row(entry, now))
+
+
+def insert_many(connection: sa.Connection, entries: Sequence[Provisioning], now: datetime) -> None:
+    """Add cars that are not here yet; raises IntegrityError when one is."""
+    connection.execute(_cars.insert(), [{"pcid": entry.pcid, **_row(entry, now)} for entry in entries])
+
+
+def _row(entry: Provisioning, now: datetime) -> dict[str, Any]:
     chain = entry.chain
-    row: dict[str, Any] = {
+    return {
         "certificate": der(chain.vehicle),
         "sub_ca1": der(chain.sub_ca1),
         "sub_ca2": None if chain.sub_ca2 is None else der(chain.sub_ca2),
@@ -46,7 +56,6 @@ def put(connection: sa.Connection, entry: Provisioning, now: datetime) -> None:
         "root_key_id": entry.root_key_id,
         "registered_at": now,
     }
-    put_row(connection, _cars, {"pcid": entry.pcid}, row)
 
 
 def find(connection: sa.Connection, pcid: str) -> Provisioning | None:
