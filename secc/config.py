@@ -131,6 +131,13 @@ class StationConfig(Section, frozen=True, kw_only=True):
     evse_id: str = "DE*PNC*E00001"
     outlets: Annotated[int, Meta(ge=0, le=500)] = 8
     dc_outlets: Annotated[int, Meta(ge=0, le=499)] = 4
+    dc_modes: Annotated[
+        tuple[Literal["DC_extended", "DC_core", "DC_combo_core"], ...], Meta(min_length=1)
+    ] = (
+        "DC_extended",
+        "DC_core",
+        "DC_combo_core",
+    )
     voltage_v: Annotated[float, Meta(ge=100, le=1000)] = 230.0
     max_current_a: Annotated[float, Meta(ge=6, le=80)] = 32.0
     phases: Annotated[int, Meta(ge=1, le=3)] = 3

@@ -65,6 +65,17 @@ class Context:
                 self._start_wh = self.outlet.meter.reading_wh
         return self.outlet
 
+    def change_outlet(self, kind: Kind) -> Outlet | None:
+        """Take a free outlet of a kind in place of one of another kind; None when there is none, and keep that."""
+        if self.outlet is None or self.outlet.kind is kind:
+            return self.take_outlet(kind)
+        station, before = self.charger.station, self.outlet
+        found = station.take(kind)
+        if found is not None:
+            station.give_back(before)
+            self.outlet, self._start_wh = found, found.meter.reading_wh
+        return found
+
     @property
     def plug(self) -> Outlet:
         """The outlet of this session; only to be asked for once the session is set up."""

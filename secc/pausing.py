@@ -17,7 +17,7 @@ class Paused:
     """What is kept of a session.
 
     ``protocol`` is the key of its edition; ``since`` is monotonic. ``contract`` is None for a session that was
-    identified externally.
+    identified externally. ``agreed`` is what the protocol wants to find again.
     """
 
     session_id: bytes
@@ -25,6 +25,7 @@ class Paused:
     evcc_id: str
     contract: Contract | None
     since: float
+    agreed: object = None
 
 
 class PausedSessions:

@@ -207,6 +207,10 @@ class Station:
         """Tell whether there is an outlet of a kind, free or not."""
         return any(outlet.kind is kind for outlet in self.outlets)
 
+    def has_free(self, kind: Kind) -> bool:
+        """Tell whether an outlet of a kind is free."""
+        return any(outlet.kind is kind for outlet in self._free)
+
     def take(self, kind: Kind | None = None) -> Outlet | None:
         """Return a free outlet (of a kind), which is then taken; None when there is none."""
         found = next((outlet for outlet in self._free if kind in {None, outlet.kind}), None)

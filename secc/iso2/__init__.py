@@ -4,7 +4,6 @@ from secc.iso2 import responses
 from secc.iso2.context import Iso2Context
 from secc.iso2.table import TABLE
 from secc.protocol import Protocol
-from secc.station import Kind
 from v2g import protocols
 from v2g.messages import iso2
 
@@ -15,5 +14,4 @@ PROTOCOL = Protocol(
     context=Iso2Context,
     responses=responses.RESPONSES,
     refuse=responses.refuse,
-    outlet=Kind.AC,
 )

@@ -1,27 +1,33 @@
 """What an ISO 15118-2 session knows beyond the common part."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from secc.context import Context
+from secc.classic.context import ClassicContext
 from v2g.messages import iso2
 
 
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What a car that pauses has agreed on, and finds again when it comes back [V2G2-741]."""
+
+    payment: iso2.PaymentOption
+    mode: iso2.EnergyTransferMode | None
+    schedule_id: int
+
+
 @dataclass(slots=True, kw_only=True)
-class Iso2Context(Context):
+class Iso2Context(ClassicContext):
     """The memory of an ISO 15118-2 session.
 
-    ``p_max_w``           power limit of each schedule tuple offered, by its id
-    ``ev_max_current_a``  the car's limit
-    ``ev_phases``         phases of the energy transfer mode it chose
-    ``schedule_id``       the tuple it chose
-    ``profile``           its charging profile: (start in seconds since ``charging_since``, watts)
-    ``meter_info``        the last one sent, which a receipt has to repeat
+    ``payment``     the way of identification that the car chose
+    ``mode``        its energy transfer mode; it stays the same in one session
+    ``ev_phases``   phases of that mode
+    ``agreed``      what the session had agreed on before it was paused
+    ``meter_info``  the last one sent, which a receipt has to repeat
     """
 
-    p_max_w: dict[int, float] = field(default_factory=dict)
-    ev_max_current_a: float = 0.0
+    payment: iso2.PaymentOption = iso2.PaymentOption.ExternalPayment
+    mode: iso2.EnergyTransferMode | None = None
     ev_phases: int = 0
-    schedule_id: int = 1
-    profile: tuple[tuple[float, float], ...] = ()
-    charging_since: float = 0.0
+    agreed: Agreed | None = None
     meter_info: iso2.MeterInfo | None = None

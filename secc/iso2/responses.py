@@ -1,13 +1,13 @@
 """Which response belongs to which request, and the FAILED ones with their placeholders."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 from exi.schema import XsdType
-from secc import placeholders
-from secc.context import Context
+from secc.classic import dc, refusals
 from secc.iso2 import values
+from secc.iso2.context import Iso2Context
+from secc.station import DcOutlet
 from v2g.messages import iso2
 
 RESPONSES: Mapping[type[XsdType], type[iso2.BodyBase]] = MappingProxyType(
@@ -32,40 +32,31 @@ RESPONSES: Mapping[type[XsdType], type[iso2.BodyBase]] = MappingProxyType(
     }
 )
 
-_MEANINGFUL: Mapping[str, Callable[[Context], Any]] = MappingProxyType(
-    {"evse_id": values.evse_id, "evse_time_stamp": values.time_stamp}
-)
-"""Fields that say the truth even in a refusal."""
 
-
-def refuse(request: type[XsdType], code: str, context: Context) -> iso2.BodyBase:
+def refuse(request: type[XsdType], code: str, context: Iso2Context) -> iso2.BodyBase:
     """Return the response for a request class with a FAILED code and placeholders.
 
     Raises KeyError for a class that is not a request.
     """
-    response = RESPONSES[request]
-    given = {name: make(context) for name, make in _MEANINGFUL.items() if name in response.__struct_fields__}
-    given["response_code"] = iso2.ResponseCode(code)
     status = values.ac_status(context)
-    return placeholders.build(
-        response,
-        given,
+    charge_parameter: XsdType = iso2.AC_EVSEChargeParameter(
+        ac_evse_status=status,
+        evse_nominal_voltage=values.WORDS.quantity(0, "V"),
+        evse_max_current=values.WORDS.quantity(0, "A"),
+    )
+    if isinstance(context.outlet, DcOutlet):
+        charge_parameter = dc.charge_parameter(values.WORDS, context)
+    made = refusals.refuse(
+        values.WORDS,
+        RESPONSES[request],
+        code,
+        context,
+        {"evse_id": values.evse_id(context), "evse_time_stamp": values.time_stamp(context)},
         {
             iso2.AC_EVSEStatus: lambda _: status,
-            iso2.EVSEStatus: lambda _: status,
-            iso2.EVSEChargeParameter: lambda _: iso2.AC_EVSEChargeParameter(
-                ac_evse_status=status,
-                evse_nominal_voltage=_nothing("voltage"),
-                evse_max_current=_nothing("current"),
-            ),
-            iso2.PhysicalValue: _nothing,
+            iso2.EVSEStatus: lambda _: values.status(context),
+            iso2.EVSEChargeParameter: lambda _: charge_parameter,
         },
     )
-
-
-def _nothing(field: str) -> iso2.PhysicalValue:
-    """Return zero in the unit that a field's name speaks of."""
-    for word, unit in (("voltage", iso2.UnitSymbol.V), ("current", iso2.UnitSymbol.A)):
-        if word in field:
-            return iso2.PhysicalValue(multiplier=0, unit=unit, value=0)
-    return iso2.PhysicalValue(multiplier=0, unit=iso2.UnitSymbol.W, value=0)
+    assert isinstance(made, iso2.BodyBase)
+    return made

@@ -1,13 +1,18 @@
 """Handlers from SessionSetup to the choice of services and of the way of identification."""
 
 from secc.iso2 import values
+from secc.iso2.context import Agreed
 from secc.iso2.context import Iso2Context as Context
 from secc.iso2.states import State
-from secc.station import Kind
+from secc.station import AcOutlet, Kind
 from secc.table import Refusal, Reply, Request
 from v2g.messages import iso2
-from v2g.messages.iso2 import PaymentOption, ResponseCode
+from v2g.messages.iso2 import EnergyTransferMode, PaymentOption, ResponseCode
+from v2g.protocols import ISO2
 
+PROTOCOL_KEY = ISO2.key
+
+_THREE_PHASES = 3
 CHARGE_SERVICE_ID = 1
 CERTIFICATE_SERVICE_ID = 2
 INSTALLATION_SET_ID = 1
@@ -15,21 +20,33 @@ INSTALLATION_SET_ID = 1
 
 
 def session_setup(request: Request[iso2.SessionSetupReq], context: Context) -> Reply | Refusal:
-    """Begin a session with a new random SessionID.
+    """Join a paused session under its old SessionID, or begin one with a new random SessionID.
 
-    No session is ever paused here, so a SessionID that the car brings along names none that we know, and
-    a new session is established [V2G2-756].
+    A SessionID that names no session we know gets a new one [V2G2-756]. The outlet is AC while there is one;
+    which kind the car wants, its ChargeParameterDiscoveryReq tells.
     """
-    if context.charger.stopping:
+    charger = context.charger
+    if charger.stopping:
         return Refusal(ResponseCode.FAILED, "the charger is shutting down")
-    outlet = context.take_outlet(Kind.AC)
+    outlet = context.take_outlet(Kind.AC) or context.take_outlet()
     if outlet is None:
         return Refusal(ResponseCode.FAILED, "every outlet is taken")
     context.evcc_id = request.body.evcc_id.hex()
-    context.begin_session()
+    paused = charger.paused.rejoin(
+        request.session_id,
+        protocol=PROTOCOL_KEY,
+        evcc_id=context.evcc_id,
+        now=request.arrived_at,
+        keep_s=charger.config.pause.keep_s,
+    )
+    if paused is not None and isinstance(paused.agreed, Agreed):
+        context.agreed = paused.agreed
+    context.begin_session(paused.session_id if paused else b"")
     return Reply(
         iso2.SessionSetupRes(
-            response_code=ResponseCode.OK_NewSessionEstablished,
+            response_code=ResponseCode.OK_OldSessionJoined
+            if paused
+            else ResponseCode.OK_NewSessionEstablished,
             evse_id=outlet.evse_id,
             evse_time_stamp=values.time_stamp(context),
         ),
@@ -44,15 +61,37 @@ def payment_options(context: Context) -> list[PaymentOption]:
         options.append(PaymentOption.Contract)
     if context.charger.config.payment.external:
         options.append(PaymentOption.ExternalPayment)
-    return options
+    agreed = context.agreed
+    return [option for option in options if agreed is None or option is agreed.payment]
 
 
-def energy_modes(context: Context) -> list[iso2.EnergyTransferMode]:
-    """Return the energy transfer modes of the outlet, the strongest first."""
-    modes = [iso2.EnergyTransferMode.AC_single_phase_core]
-    if context.ac.rating.phases == 3:
-        modes.insert(0, iso2.EnergyTransferMode.AC_three_phase_core)
-    return modes
+def energy_modes(context: Context) -> list[EnergyTransferMode]:
+    """Return the energy transfer modes of the outlets that are free for this car, the strongest first.
+
+    A car that comes back to a paused session is offered the mode that it had [V2G2-741].
+    """
+    settings, found = context.charger.config.station, []
+    if _has(Kind.DC, context):
+        found += [EnergyTransferMode(mode) for mode in settings.dc_modes]
+    if _has(Kind.AC, context):
+        found += [EnergyTransferMode.AC_three_phase_core] if _phases(context) == _THREE_PHASES else []
+        found.append(EnergyTransferMode.AC_single_phase_core)
+    kept = context.agreed.mode if context.agreed else None
+    return [mode for mode in found if kept in {None, mode}]
+
+
+def kind_of(mode: EnergyTransferMode) -> Kind:
+    """Return the kind of outlet that an energy transfer mode needs."""
+    return Kind.AC if mode.startswith("AC") else Kind.DC
+
+
+def _has(kind: Kind, context: Context) -> bool:
+    return context.plug.kind is kind or context.charger.station.has_free(kind)
+
+
+def _phases(context: Context) -> int:
+    outlets = context.charger.station.outlets
+    return next(outlet.rating.phases for outlet in outlets if isinstance(outlet, AcOutlet))
 
 
 def value_added_services(context: Context) -> list[iso2.Service]:
@@ -75,6 +114,9 @@ def service_discovery(request: Request[iso2.ServiceDiscoveryReq], context: Conte
     options = payment_options(context)
     if not options:
         return Refusal(ResponseCode.FAILED, "contracts only, and the connection has no TLS")
+    modes = energy_modes(context)
+    if not modes:
+        return Refusal(ResponseCode.FAILED, "every outlet for the car's energy transfer mode is taken")
     wanted = request.body
     services = [
         service
@@ -88,12 +130,10 @@ def service_discovery(request: Request[iso2.ServiceDiscoveryReq], context: Conte
             payment_option_list=iso2.PaymentOptionList(payment_option=options),
             charge_service=iso2.ChargeService(
                 service_id=CHARGE_SERVICE_ID,
-                service_name="AC charging",
+                service_name=" and ".join(dict.fromkeys(f"{mode[:2]}" for mode in modes)) + " charging",
                 service_category=iso2.ServiceCategory.EVCharging,
                 free_service=False,
-                supported_energy_transfer_mode=iso2.SupportedEnergyTransferMode(
-                    energy_transfer_mode=energy_modes(context)
-                ),
+                supported_energy_transfer_mode=iso2.SupportedEnergyTransferMode(energy_transfer_mode=modes),
             ),
             service_list=iso2.ServiceList(service=services) if services else None,
         ),
@@ -151,6 +191,7 @@ def payment_service_selection(
             return Refusal(ResponseCode.FAILED_ServiceSelectionInvalid, reason)
     if CHARGE_SERVICE_ID not in {service.service_id for service in selected}:
         return Refusal(ResponseCode.FAILED_NoChargeServiceSelected, "the charge service was not selected")
+    context.payment = choice
     return Reply(
         iso2.PaymentServiceSelectionRes(response_code=ResponseCode.OK),
         State.CONTRACT if choice is PaymentOption.Contract else State.AUTHORIZATION,

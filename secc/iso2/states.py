@@ -17,5 +17,26 @@ class State(StrEnum):
     POWER_DELIVERY = "WaitForPowerDelivery"
     CHARGING_STATUS = "WaitForChargingStatus"
     CHARGING = "Charging"
+    CABLE_CHECK = "WaitForCableCheck"
+    PRE_CHARGE = "WaitForPreCharge"
+    PRE_CHARGED = "WaitForPreChargeOrPowerDelivery"
+    CURRENT_DEMAND = "WaitForCurrentDemand"
+    CHARGING_DC = "ChargingDC"
+    WELDING_DETECTION = "WaitForWeldingDetection"
+    NEW_PARAMETERS = "WaitForNewParameters"
+    NEW_PROFILE = "WaitForNewProfile"
     METERING_RECEIPT = "WaitForMeteringReceipt"
     SESSION_STOP = "WaitForSessionStop"
+
+
+WHILE_POWER_FLOWS = frozenset(
+    {
+        State.CHARGING_STATUS,
+        State.CHARGING,
+        State.CURRENT_DEMAND,
+        State.CHARGING_DC,
+        State.METERING_RECEIPT,
+        State.NEW_PROFILE,
+    }
+)
+"""Where the contactor is closed; in NEW_PARAMETERS it is with AC only."""

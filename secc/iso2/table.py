@@ -1,10 +1,12 @@
-"""The ISO 15118-2 session of an AC charger as a table [V2G2-541…601].
+"""The ISO 15118-2 session of a charger as a table [V2G2-541…601].
 
-The rows of DC charging, of CertificateUpdate and of renegotiation go in here, too, when they come.
+The energy transfer mode of ChargeParameterDiscovery decides whether the rows of AC or of DC follow.
 """
 
+from secc.classic.dc import DcSteps
 from secc.iso2 import charging, identification, installation, setup
 from secc.iso2.states import State
+from secc.iso2.values import WORDS
 from secc.table import Table, To, row
 from v2g.messages import iso2
 
@@ -17,9 +19,15 @@ _STOPPABLE = (
     State.AUTHORIZATION,
     State.CHARGE_PARAMETERS,
     State.POWER_DELIVERY,
+    State.CABLE_CHECK,
+    State.PRE_CHARGE,
+    State.PRE_CHARGED,
+    State.WELDING_DETECTION,
     State.SESSION_STOP,
 )
 """Where a car may leave: everywhere but while power flows, which PowerDelivery has to end first."""
+
+_DC = DcSteps(WORDS)
 
 TABLE = Table(
     State.SESSION_SETUP,
@@ -66,7 +74,9 @@ TABLE = Table(
             State.CHARGE_PARAMETERS,
             iso2.ChargeParameterDiscoveryReq,
             charging.charge_parameters,
-            State.POWER_DELIVERY,
+            To(State.CHARGE_PARAMETERS, "Ongoing"),
+            To(State.POWER_DELIVERY, "AC, Finished"),
+            To(State.CABLE_CHECK, "DC, Finished"),
         ),
         row(
             State.POWER_DELIVERY,
@@ -85,12 +95,75 @@ TABLE = Table(
             )
             for state in (State.CHARGING_STATUS, State.CHARGING)
         ),
-        row(State.METERING_RECEIPT, iso2.MeteringReceiptReq, charging.metering_receipt, State.CHARGING),
         row(
             State.CHARGING,
             iso2.PowerDeliveryReq,
             charging.power_delivery_while_charging,
             To(State.SESSION_STOP, "Stop"),
+            To(State.NEW_PARAMETERS, "Renegotiate"),
+        ),
+        row(
+            State.CABLE_CHECK,
+            iso2.CableCheckReq,
+            _DC.cable_check,
+            To(State.CABLE_CHECK, "Ongoing"),
+            To(State.PRE_CHARGE, "Finished"),
+        ),
+        *(
+            row(state, iso2.PreChargeReq, _DC.pre_charge, State.PRE_CHARGED)
+            for state in (State.PRE_CHARGE, State.PRE_CHARGED)
+        ),
+        row(
+            State.PRE_CHARGED,
+            iso2.PowerDeliveryReq,
+            charging.dc_power_delivery,
+            To(State.CURRENT_DEMAND, "Start"),
+            To(State.WELDING_DETECTION, "Stop"),
+        ),
+        *(
+            row(
+                state,
+                iso2.CurrentDemandReq,
+                _DC.current_demand,
+                State.CHARGING_DC,
+                To(State.METERING_RECEIPT, "ReceiptRequired"),
+            )
+            for state in (State.CURRENT_DEMAND, State.CHARGING_DC)
+        ),
+        row(
+            State.CHARGING_DC,
+            iso2.PowerDeliveryReq,
+            charging.power_delivery_while_charging,
+            To(State.WELDING_DETECTION, "Stop"),
+            To(State.NEW_PARAMETERS, "Renegotiate"),
+        ),
+        row(
+            State.METERING_RECEIPT,
+            iso2.MeteringReceiptReq,
+            charging.metering_receipt,
+            To(State.CHARGING, "AC"),
+            To(State.CHARGING_DC, "DC"),
+        ),
+        row(
+            State.NEW_PARAMETERS,
+            iso2.ChargeParameterDiscoveryReq,
+            charging.new_parameters,
+            To(State.NEW_PARAMETERS, "Ongoing"),
+            To(State.NEW_PROFILE, "AC, Finished"),
+            To(State.CABLE_CHECK, "DC, Finished"),
+        ),
+        row(
+            State.NEW_PROFILE,
+            iso2.PowerDeliveryReq,
+            charging.power_delivery,
+            To(State.CHARGING_STATUS, "Start"),
+            To(State.SESSION_STOP, "Stop"),
+        ),
+        row(
+            State.WELDING_DETECTION,
+            iso2.WeldingDetectionReq,
+            _DC.welding_detection,
+            State.WELDING_DETECTION,
         ),
         *(row(state, iso2.SessionStopReq, charging.session_stop, None) for state in _STOPPABLE),
     ),

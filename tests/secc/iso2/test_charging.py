@@ -109,9 +109,12 @@ class TestPowerDelivery:
         answer = Desk().reach(State.POWER_DELIVERY).send(delivery(ChargeProgress.Renegotiate))
         assert answer.code == ResponseCode.FAILED
 
-    @pytest.mark.parametrize("progress", [ChargeProgress.Start, ChargeProgress.Renegotiate])
-    def test_while_charging_only_stop_is_taken(self, progress: ChargeProgress) -> None:
-        assert Desk().reach(State.CHARGING).send(delivery(progress)).code == ResponseCode.FAILED
+    def test_a_second_start_is_an_error(self) -> None:
+        assert Desk().reach(State.CHARGING).send(delivery(ChargeProgress.Start)).code == ResponseCode.FAILED
+
+    def test_no_renegotiation_where_the_charger_is_set_so(self) -> None:
+        desk = Desk(make_charger({"schedule.renegotiation": False})).reach(State.CHARGING)
+        assert desk.send(delivery(ChargeProgress.Renegotiate)).code == ResponseCode.FAILED
 
     def test_a_contactor_that_does_not_close(self) -> None:
         desk = with_contactor(StuckContactor(closed=False)).reach(State.POWER_DELIVERY, EXTERNAL)
