@@ -4,6 +4,7 @@ The key lives in the one call of :func:`make_contract`. What that leaves in memo
 tests search a live process for it; docs/market/msp.md says what can and what cannot be promised.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -43,6 +44,24 @@ def make_contract(
         return _make(terms, issuer, receiver, entropy)
     finally:
         _overwrite_traces(receiver)
+
+
+def make_contracts(
+    orders: Iterable[tuple[Terms, ec.EllipticCurvePublicKey]], issuer: Identity, entropy: Entropy
+) -> list[tuple[x509.Certificate, Envelope]]:
+    """Do the same for many: each next one overwrites the traces of the one before, the last are overwritten once.
+
+    Raises as :func:`make_contract`.
+    """
+    receiver = None
+    made = []
+    try:
+        for terms, receiver in orders:
+            made.append(_make(terms, issuer, receiver, entropy))
+    finally:
+        if receiver is not None:
+            _overwrite_traces(receiver)
+    return made
 
 
 def _make(

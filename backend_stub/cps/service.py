@@ -68,7 +68,7 @@ class ProvisioningSigner:
         """See :class:`~backend_stub.cps.interface.ProvisioningService`."""
         emaid = await self._check(order.data)
         identity = await self._identity_for(order)
-        message = _bundle(order.data, emaid, identity)
+        message = signed_bundle(order.data, emaid, identity)
         self._tracer.event(
             "signature.created",
             what="CertificateInstallationRes",
@@ -135,7 +135,7 @@ class ProvisioningSigner:
         raise MarketError(Code.NO_SIGNER, f"no signing certificate under V2G root {wanted}")
 
 
-def _bundle(data: ContractData, emaid: str, identity: SigningIdentity) -> iso2.V2G_Message:
+def signed_bundle(data: ContractData, emaid: str, identity: SigningIdentity) -> iso2.V2G_Message:
     """Return the signed message; the four signed parts are id1 to id4 in this order."""
     body = iso2.CertificateInstallationRes(
         response_code=iso2.ResponseCode.OK,
