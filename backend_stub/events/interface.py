@@ -162,6 +162,18 @@ class EventLog(Protocol):
         """Return at most ``limit`` events after a sequence number, oldest first; no ``types``: of any type."""
         ...
 
+    async def latest(
+        self,
+        limit: int,
+        *,
+        before: int | None = None,
+        emaid: str = "",
+        pcid: str = "",
+        audience: Audience = EVERYBODY,
+    ) -> Sequence[RecordedEvent]:
+        """Return at most ``limit`` events, newest first: before a sequence number, of one contract, of one car."""
+        ...
+
     async def head(self) -> int:
         """Return the sequence number of the newest event, 0 when there is none."""
         ...

@@ -39,6 +39,8 @@ _log = sa.Table(
     sqlite_autoincrement=True,  # a number is never given twice, even after old events were removed
 )
 sa.Index("event_log_by_type", _log.c.event_type, _log.c.sequence)
+sa.Index("event_log_by_contract", _log.c.emaid, _log.c.sequence)
+sa.Index("event_log_by_car", _log.c.pcid, _log.c.sequence)
 
 _ORDER_OF_COMMITS = sa.text("SELECT pg_advisory_xact_lock(15119)")
 _ANY_OEM = "oem.%"
@@ -71,6 +73,28 @@ def after(
     query = sa.select(_log).where(_log.c.sequence > number).order_by(_log.c.sequence).limit(limit)
     if types:
         query = query.where(_log.c.event_type.in_([str(kind) for kind in types]))
+    if audience.owner:
+        query = query.where(sa.or_(*_visible(audience)))
+    return [recorded(row) for row in connection.execute(query)]
+
+
+def latest(
+    connection: sa.Connection,
+    limit: int,
+    *,
+    before: int | None,
+    emaid: str,
+    pcid: str,
+    audience: Audience = EVERYBODY,
+) -> Sequence[RecordedEvent]:
+    """Return at most ``limit`` events, newest first."""
+    query = sa.select(_log).order_by(_log.c.sequence.desc()).limit(limit)
+    if before is not None:
+        query = query.where(_log.c.sequence < before)
+    if emaid:
+        query = query.where(_log.c.emaid == emaid)
+    if pcid:
+        query = query.where(_log.c.pcid == pcid)
     if audience.owner:
         query = query.where(sa.or_(*_visible(audience)))
     return [recorded(row) for row in connection.execute(query)]

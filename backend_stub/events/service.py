@@ -53,6 +53,22 @@ class EventDesk:
             lambda connection: outbox.after(connection, after, limit, types, audience)
         )
 
+    async def latest(
+        self,
+        limit: int,
+        *,
+        before: int | None = None,
+        emaid: str = "",
+        pcid: str = "",
+        audience: Audience = EVERYBODY,
+    ) -> Sequence[RecordedEvent]:
+        """See :class:`~backend_stub.events.interface.EventLog`."""
+        return await self._database.read(
+            lambda connection: outbox.latest(
+                connection, limit, before=before, emaid=emaid, pcid=pcid, audience=audience
+            )
+        )
+
     async def head(self) -> int:
         """See :class:`~backend_stub.events.interface.EventLog`."""
         return await self._database.read(outbox.head)

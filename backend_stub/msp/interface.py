@@ -95,6 +95,16 @@ class MobilityServiceProvider(Protocol):
         """Return the contracts of a car, oldest first, ended ones as well."""
         ...
 
+    async def search(
+        self, limit: int, *, emaid: str = "", state: State | None = None, after: str = ""
+    ) -> Sequence[DriverContract]:
+        """Return at most ``limit`` contracts: by eMAID those that begin with this, else the newest first.
+
+        ``after`` is the eMAID of the last one that was seen: what comes then. Raises MarketError(NO_CONTRACT) for one
+        that is not ours.
+        """
+        ...
+
     async def contracts(self, limit: int) -> Sequence[DriverContract]:
         """Return the newest contracts, at most ``limit``."""
         ...

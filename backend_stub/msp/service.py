@@ -150,6 +150,17 @@ class ContractDesk:
         """See :class:`~backend_stub.msp.interface.MobilityServiceProvider`."""
         return await self._database.read(lambda connection: store.of_car(connection, pcid))
 
+    async def search(
+        self, limit: int, *, emaid: str = "", state: State | None = None, after: str = ""
+    ) -> Sequence[DriverContract]:
+        """See :class:`~backend_stub.msp.interface.MobilityServiceProvider`."""
+        last = await self.find(after) if after else None
+        if after and last is None:
+            raise MarketError(Code.NO_CONTRACT, f"contract {after} is not one of this provider")
+        return await self._database.read(
+            lambda connection: store.search(connection, limit, emaid=emaid, state=state, after=last)
+        )
+
     async def contracts(self, limit: int) -> Sequence[DriverContract]:
         """See :class:`~backend_stub.msp.interface.MobilityServiceProvider`."""
         return await self._database.read(lambda connection: store.newest(connection, limit))

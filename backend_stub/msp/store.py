@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from cryptography import x509
 
 from backend_stub.certificates import der, stored
-from backend_stub.database import UtcDateTime
+from backend_stub.database import UtcDateTime, begins_with
 from backend_stub.msp.interface import DriverContract, State
 
 SCHEMA = sa.MetaData()
@@ -191,6 +191,34 @@ def of_car(connection: sa.Connection, pcid: str) -> Sequence[DriverContract]:
 def newest(connection: sa.Connection, limit: int) -> Sequence[DriverContract]:
     """Return the newest contracts."""
     query = sa.select(_contracts).where(_ONBOARDED).order_by(_contracts.c.onboarded_at.desc()).limit(limit)
+    return [_contract(row) for row in connection.execute(query)]
+
+
+_STATES = {
+    State.ACTIVE: _contracts.c.ending_at.is_(None),
+    State.ENDING: sa.and_(_contracts.c.ending_at.is_not(None), _contracts.c.ended_at.is_(None)),
+    State.ENDED: sa.and_(_contracts.c.ending_at.is_not(None), _contracts.c.ended_at.is_not(None)),
+}
+
+
+def search(
+    connection: sa.Connection, limit: int, *, emaid: str, state: State | None, after: DriverContract | None
+) -> Sequence[DriverContract]:
+    """Return the contracts after one, by eMAID where its beginning is given, else by age, newest first."""
+    query = sa.select(_contracts).where(_ONBOARDED).limit(limit)
+    if state is not None:
+        query = query.where(_STATES[state])
+    if emaid:
+        query = query.where(begins_with(_contracts.c.emaid, emaid)).order_by(_contracts.c.emaid)
+        if after is not None:
+            query = query.where(_contracts.c.emaid > after.emaid)
+    else:
+        query = query.order_by(_contracts.c.onboarded_at.desc(), _contracts.c.emaid.desc())
+        if after is not None:
+            query = query.where(
+                _contracts.c.onboarded_at <= after.onboarded_at,
+                sa.or_(_contracts.c.onboarded_at < after.onboarded_at, _contracts.c.emaid < after.emaid),
+            )
     return [_contract(row) for row in connection.execute(query)]
 
 

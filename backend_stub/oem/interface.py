@@ -93,6 +93,16 @@ class CarMaker(EntitlementDesk, Protocol):
         """Return a car by its PCID, None when it is not ours."""
         ...
 
+    async def search(
+        self, limit: int, *, pcid: str = "", vin: str = "", after: str = ""
+    ) -> Sequence[Vehicle]:
+        """Return at most ``limit`` cars whose PCID, else VIN, begins with this, in that order; else the newest.
+
+        ``after`` is the PCID of the last car that was seen: what comes then. Raises MarketError(UNKNOWN_PCID) for
+        one that is not ours.
+        """
+        ...
+
     async def vehicles(self, limit: int) -> Sequence[Vehicle]:
         """Return the newest cars, at most ``limit``."""
         ...

@@ -152,6 +152,15 @@ class BackOffice:
         """See :class:`~backend_stub.oem.interface.CarMaker`."""
         return await self._database.read(lambda connection: store.by_pcid(connection, pcid))
 
+    async def search(
+        self, limit: int, *, pcid: str = "", vin: str = "", after: str = ""
+    ) -> Sequence[Vehicle]:
+        """See :class:`~backend_stub.oem.interface.CarMaker`."""
+        last = await self._get(after) if after else None
+        return await self._database.read(
+            lambda connection: store.search(connection, limit, pcid=pcid, vin=vin, after=last)
+        )
+
     async def vehicles(self, limit: int) -> Sequence[Vehicle]:
         """See :class:`~backend_stub.oem.interface.CarMaker`."""
         return await self._database.read(lambda connection: store.newest(connection, limit))

@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from backend_stub.certificates import der, stored
-from backend_stub.database import UtcDateTime
+from backend_stub.database import UtcDateTime, begins_with
 from backend_stub.oem.interface import Vehicle
 
 SCHEMA = sa.MetaData()
@@ -176,6 +176,26 @@ def newest(connection: sa.Connection, limit: int) -> Sequence[Vehicle]:
     """Return the newest cars."""
     rows = connection.execute(sa.select(_vehicles).order_by(_vehicles.c.built_at.desc()).limit(limit))
     return [_vehicle(row) for row in rows]
+
+
+def search(
+    connection: sa.Connection, limit: int, *, pcid: str, vin: str, after: Vehicle | None
+) -> Sequence[Vehicle]:
+    """Return the cars after one, by PCID or VIN where its beginning is given, else by age, newest first."""
+    query = sa.select(_vehicles).limit(limit)
+    if pcid or vin:
+        column = _vehicles.c.pcid if pcid else _vehicles.c.vin
+        query = query.where(begins_with(column, pcid or vin)).order_by(column)
+        if after is not None:
+            query = query.where(column > (after.pcid if pcid else after.vin))
+    else:
+        query = query.order_by(_vehicles.c.built_at.desc(), _vehicles.c.pcid.desc())
+        if after is not None:
+            query = query.where(
+                _vehicles.c.built_at <= after.built_at,
+                sa.or_(_vehicles.c.built_at < after.built_at, _vehicles.c.pcid < after.pcid),
+            )
+    return [_vehicle(row) for row in connection.execute(query)]
 
 
 def count(connection: sa.Connection) -> int:
