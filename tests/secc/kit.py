@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import exi
@@ -14,6 +15,7 @@ from exi.schema import XsdType
 from pki.entropy import SeededEntropy
 from secc.charger import Charger, Trust
 from secc.config import Config, override
+from secc.dc_supply import DcRating
 from secc.errors import BundleError
 from secc.iso2 import PROTOCOL
 from secc.iso2.context import Iso2Context
@@ -99,7 +101,16 @@ def make_charger(
     config = override(Config(), {"network.listen": f"[{HOST}]:{TLS_PORT}"} | (changes or {}))
     return Charger(
         config=config,
-        station=station or Station.of("DE*PNC*E1", config.station.outlets, Rating(), "METER", clock),
+        station=station
+        or Station.of(
+            "DE*PNC*E1",
+            config.station.outlets,
+            Rating(),
+            "METER",
+            clock,
+            dc_count=config.station.dc_outlets,
+            dc_rating=DcRating(**msgspec.structs.asdict(config.dc)),
+        ),
         clock=clock,
         entropy=SeededEntropy(42),
         source=source or ScriptedSource(),
@@ -153,9 +164,15 @@ class Desk:
         assert isinstance(answer.message, iso2.V2G_Message)
         return answer.message.body.body_element
 
-    def reach(self, state: State, payment: iso2.PaymentOption = iso2.PaymentOption.Contract) -> "Desk":
-        """Go the shortest way to a state."""
-        for name, step in steps(payment):
+    def reach(
+        self,
+        state: State,
+        payment: iso2.PaymentOption = iso2.PaymentOption.Contract,
+        *,
+        dc: bool | None = None,
+    ) -> "Desk":
+        """Go the shortest way to a state: with AC, unless it is one of DC."""
+        for name, step in steps(payment, dc=state in DC_STATES if dc is None else dc):
             if self.session.state is state:
                 return self
             if name is state:
@@ -163,6 +180,10 @@ class Desk:
             step(self)
         assert self.session.state is state
         return self
+
+    def wait(self, seconds: float) -> None:
+        assert isinstance(self.charger.clock, HandClock)
+        self.charger.clock.elapsed_s += seconds
 
 
 def message_of(
@@ -213,7 +234,7 @@ def dc_parameters() -> iso2.DC_EVChargeParameter:
             ev_ready=True, ev_error_code=iso2.DC_EVErrorCode.NO_ERROR, ev_ress_soc=50
         ),
         ev_maximum_current_limit=amount(100, iso2.UnitSymbol.A),
-        ev_maximum_voltage_limit=amount(400, iso2.UnitSymbol.V),
+        ev_maximum_voltage_limit=amount(450, iso2.UnitSymbol.V),
     )
 
 
@@ -246,11 +267,53 @@ def payment_details() -> iso2.PaymentDetailsReq:
     return iso2.PaymentDetailsReq(emaid=EMAID, contract_signature_cert_chain=market().contract_chain())
 
 
+def dc_status(code: iso2.DC_EVErrorCode = iso2.DC_EVErrorCode.NO_ERROR) -> iso2.DC_EVStatus:
+    return iso2.DC_EVStatus(ev_ready=True, ev_error_code=code, ev_ress_soc=50)
+
+
+def cable_check() -> iso2.CableCheckReq:
+    return iso2.CableCheckReq(dc_ev_status=dc_status())
+
+
+def pre_charge(target_v: int = 380) -> iso2.PreChargeReq:
+    return iso2.PreChargeReq(
+        dc_ev_status=dc_status(),
+        ev_target_voltage=amount(target_v, iso2.UnitSymbol.V),
+        ev_target_current=amount(0, iso2.UnitSymbol.A),
+    )
+
+
+def current_demand(
+    target_a: int = 50, target_v: int = 420, *, status: iso2.DC_EVStatus | None = None, **fields: Any
+) -> iso2.CurrentDemandReq:
+    return iso2.CurrentDemandReq(
+        dc_ev_status=status or dc_status(),
+        ev_target_current=amount(target_a, iso2.UnitSymbol.A),
+        ev_target_voltage=amount(target_v, iso2.UnitSymbol.V),
+        charging_complete=False,
+        **fields,
+    )
+
+
+def welding() -> iso2.WeldingDetectionReq:
+    return iso2.WeldingDetectionReq(dc_ev_status=dc_status())
+
+
 TERMINATE = iso2.SessionStopReq(charging_session=iso2.ChargingSession.Terminate)
 SETUP = iso2.SessionSetupReq(evcc_id=bytes.fromhex("0a1b2c3d4e5f"))
 
 
-def steps(payment: iso2.PaymentOption) -> list[tuple[State, Callable[[Desk], object]]]:
+DC_STATES = {
+    State.CABLE_CHECK,
+    State.PRE_CHARGE,
+    State.PRE_CHARGED,
+    State.CURRENT_DEMAND,
+    State.CHARGING_DC,
+    State.WELDING_DETECTION,
+}
+
+
+def steps(payment: iso2.PaymentOption, *, dc: bool = False) -> list[tuple[State, Callable[[Desk], object]]]:
     """Return the way of a car through the states: the state, and the request that it sends there."""
     contract = payment is iso2.PaymentOption.Contract
     key = market().contract.signing_key()
@@ -274,6 +337,37 @@ def steps(payment: iso2.PaymentOption) -> list[tuple[State, Callable[[Desk], obj
         (State.SERVICE_DISCOVERY, lambda d: d.ask(iso2.ServiceDiscoveryReq())),
         (State.SERVICE_SELECTION, lambda d: d.ask(selection(payment))),
         *identify,
+        *(dc_steps() if dc else ac_steps()),
+    ]
+
+
+def dc_steps() -> list[tuple[State, Callable[[Desk], object]]]:
+    """Return the way of a car that charges with DC."""
+
+    def check(desk: Desk) -> None:
+        desk.ask(cable_check())
+        desk.wait(3)
+        desk.ask(cable_check())
+
+    def charge_up(desk: Desk) -> None:
+        desk.ask(pre_charge())
+        desk.wait(1)
+
+    mode = iso2.EnergyTransferMode.DC_extended
+    return [
+        (State.CHARGE_PARAMETERS, lambda d: d.ask(parameters(mode, dc_parameters()))),
+        (State.CABLE_CHECK, check),
+        (State.PRE_CHARGE, charge_up),
+        (State.PRE_CHARGED, lambda d: d.ask(delivery(iso2.ChargeProgress.Start))),
+        (State.CURRENT_DEMAND, lambda d: d.ask(current_demand())),
+        (State.CHARGING_DC, lambda d: d.ask(delivery(iso2.ChargeProgress.Stop))),
+        (State.WELDING_DETECTION, lambda d: d.ask(TERMINATE)),
+    ]
+
+
+def ac_steps() -> list[tuple[State, Callable[[Desk], object]]]:
+    """Return the way of a car that charges with AC."""
+    return [
         (State.CHARGE_PARAMETERS, lambda d: d.ask(parameters())),
         (State.POWER_DELIVERY, lambda d: d.ask(delivery(iso2.ChargeProgress.Start))),
         (State.CHARGING_STATUS, lambda d: d.ask(iso2.ChargingStatusReq())),

@@ -178,7 +178,7 @@ def test_a_car_that_leaves_while_the_backend_works(virtual_time: VirtualTime) ->
             car.channel.abort("impatient")
             await asyncio.sleep(LIMIT_S)
             assert place.of("session.ended")[0]["outcome"] == "aborted"
-            assert len(place.charger.station.outlets) == 8
+            assert len(place.charger.station.outlets) == 12
             assert all(place.charger.station.take() for _ in range(8))
 
     virtual_time(scenario())

@@ -1,7 +1,6 @@
 """Any car may send anything in any order: never a crash, never an OK where the table says no, never a hang."""
 
 import contextlib
-import itertools
 from typing import Any
 
 from hypothesis import given, settings
@@ -11,7 +10,7 @@ import exi
 from secc.errors import BundleError, BundleFailure
 from secc.iso2 import PROTOCOL
 from secc.iso2.responses import RESPONSES
-from secc.iso2.states import State
+from secc.iso2.states import WHILE_POWER_FLOWS, State
 from secc.session import Session
 from tests.secc import kit
 from tests.secc.kit import Desk, make_charger
@@ -44,6 +43,11 @@ def bodies(draw: Any) -> iso2.BodyBase:
         iso2.AuthorizationReq(),
         kit.parameters(draw(st.sampled_from(EnergyTransferMode))),
         kit.parameters(),
+        kit.parameters(EnergyTransferMode.DC_extended, kit.dc_parameters()),
+        kit.cable_check(),
+        kit.pre_charge(draw(st.sampled_from([0, 380, 900]))),
+        kit.current_demand(draw(st.sampled_from([0, 50, 500]))),
+        kit.welding(),
         kit.delivery(draw(st.sampled_from(ChargeProgress)), draw(st.sampled_from([1, 1, 2]))),
         iso2.ChargingStatusReq(),
         kit.TERMINATE,
@@ -53,12 +57,17 @@ def bodies(draw: Any) -> iso2.BodyBase:
     return EXAMPLES[draw(st.sampled_from(REQUESTS))]
 
 
-STEPS = st.lists(st.tuples(bodies(), SESSION_IDS, KEYS, OUTCOMES), max_size=25)
+WAITS_S = st.sampled_from([0.0, 0.0, 1.0, 3.0, 40.0])
+STEPS = st.lists(st.tuples(bodies(), SESSION_IDS, KEYS, OUTCOMES, WAITS_S), max_size=25)
+WAYS = [(payment, dc) for payment in PaymentOption for dc in (False, True)]
+PLACES = list({(state, payment, dc) for payment, dc in WAYS for state, _ in kit.steps(payment, dc=dc)})
+PLACES.sort(key=str)
 
 
-def walk(steps: list[tuple[iso2.BodyBase, str, str, Any]], desk: Desk) -> None:
+def walk(steps: list[tuple[iso2.BodyBase, str, str, Any, float]], desk: Desk) -> None:
     keys = {"none": None, "car": market().car.signing_key(), "contract": market().contract.signing_key()}
-    for body, whose, key, outcome in steps:
+    for body, whose, key, outcome, wait_s in steps:
+        desk.wait(wait_s)
         state = desk.session.state
         if state is None:
             break
@@ -82,9 +91,8 @@ def walk(steps: list[tuple[iso2.BodyBase, str, str, Any]], desk: Desk) -> None:
             assert answer.code.startswith("OK")
             assert desk.session.state in {to.state for to in row.to}  # type: ignore[union-attr]
         flows = desk.context.outlet is not None and desk.context.outlet.contactor.closed
-        while_power_flows = {State.CHARGING_STATUS, State.CHARGING, State.METERING_RECEIPT}
-        if not answer.ends:
-            assert flows == (desk.session.state in while_power_flows)
+        if not answer.ends and desk.session.state is not State.NEW_PARAMETERS:
+            assert flows == (desk.session.state in WHILE_POWER_FLOWS)
     assert desk.context.release() is None
     assert all(not outlet.contactor.closed for outlet in desk.charger.station.outlets)
 
@@ -95,11 +103,13 @@ def test_walks_from_the_beginning(steps: list[Any], secure: bool, receipts: int)
     walk(steps, Desk(make_charger({"station.receipt_every": receipts}), secure=secure))
 
 
-@given(STEPS, st.sampled_from(list(itertools.chain(*([s for s, _ in kit.steps(p)] for p in PaymentOption)))))
+@given(STEPS, st.sampled_from(PLACES))
 @settings(max_examples=300, deadline=None)
-def test_walks_from_any_state_of_a_good_session(steps: list[Any], state: State) -> None:
-    payment = PaymentOption.ExternalPayment if state is State.AUTHORIZATION else PaymentOption.Contract
-    walk(steps, Desk().reach(state, payment))
+def test_walks_from_any_state_of_a_good_session(
+    steps: list[Any], place: tuple[State, PaymentOption, bool]
+) -> None:
+    state, payment, dc = place
+    walk(steps, Desk().reach(state, payment, dc=dc))
 
 
 @st.composite
@@ -138,7 +148,8 @@ def test_any_bytes_on_the_wire_end_in_an_answer_or_a_close(payloads: list[bytes]
 
 
 def test_a_walk_covers_every_row() -> None:
-    """The steps of a good session and of one with external payment reach all states but the receipt's."""
-    reached = {state for payment in PaymentOption for state, _ in kit.steps(payment)}
-    assert reached == set(State) - {State.METERING_RECEIPT}
+    """The steps of good sessions reach all states but those of receipts and of renegotiation."""
+    reached = {state for payment, dc in WAYS for state, _ in kit.steps(payment, dc=dc)}
+    beside = {State.METERING_RECEIPT, State.NEW_PARAMETERS, State.NEW_PROFILE}
+    assert reached == set(State) - beside
     assert Session(PROTOCOL, Desk().context).state is State.SESSION_SETUP

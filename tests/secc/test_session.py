@@ -10,8 +10,9 @@ from secc.iso2 import PROTOCOL
 from secc.iso2.responses import RESPONSES
 from secc.iso2.states import State
 from secc.session import Session
+from secc.station import Kind
 from secc.table import Errand, Refusal, Reply, Table, To, row
-from tests.secc.kit import SETUP, TERMINATE, Desk, message_of
+from tests.secc.kit import DC_STATES, SETUP, TERMINATE, Desk, message_of
 from tests.secc.market import market
 from tests.secc.requests import EXAMPLES
 from v2g.errors import MessageError, SequenceError
@@ -33,7 +34,7 @@ def in_state(state: State) -> Desk:
     desk.session.state = state
     if state is not State.SESSION_SETUP:
         desk.context.session_id = b"\x01" * 8
-        desk.context.take_outlet()
+        desk.context.take_outlet(Kind.DC if state in DC_STATES else Kind.AC)
     return desk
 
 
@@ -70,7 +71,8 @@ def test_an_expected_request_is_never_a_sequence_error(state: State, request_cla
 
 @pytest.mark.parametrize("state", State)
 def test_a_sequence_error_outranks_a_foreign_session_id(state: State) -> None:
-    answer = in_state(state).send(EXAMPLES[iso2.CurrentDemandReq], session_id=b"\x02" * 8)
+    stray = next(request for s, request in UNEXPECTED if s is state and request is not iso2.SessionSetupReq)
+    answer = in_state(state).send(EXAMPLES[stray], session_id=b"\x02" * 8)
     assert answer.code == ResponseCode.FAILED_SequenceError
 
 

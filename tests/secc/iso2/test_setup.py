@@ -57,7 +57,7 @@ class TestSessionSetup:
         assert desk.context.session_id == b"\x07" * 8
 
     def test_cars_at_once_get_outlets_of_their_own_until_there_are_none(self) -> None:
-        charger = make_charger({"station.outlets": 2})
+        charger = make_charger({"station.outlets": 2, "station.dc_outlets": 0})
         ids = [Desk(charger).ask(SETUP).evse_id for _ in range(2)]
         assert ids == ["DE*PNC*E1*1", "DE*PNC*E1*2"]
         refused = Desk(charger).send(SETUP)
