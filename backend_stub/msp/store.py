@@ -33,6 +33,9 @@ _contracts = sa.Table(
     sa.Column("end_reason", sa.String(40)),
 )
 _ONBOARDED = _contracts.c.onboarded_at.is_not(None)
+# Few contracts of many: without it, those that have ended are looked for among all.
+_TO_END = _contracts.c.ending_at.is_not(None)
+sa.Index("msp_contract_ending", _contracts.c.onboarded_at, sqlite_where=_TO_END, postgresql_where=_TO_END)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +199,8 @@ def newest(connection: sa.Connection, limit: int) -> Sequence[DriverContract]:
 
 _STATES = {
     State.ACTIVE: _contracts.c.ending_at.is_(None),
-    State.ENDING: sa.and_(_contracts.c.ending_at.is_not(None), _contracts.c.ended_at.is_(None)),
-    State.ENDED: sa.and_(_contracts.c.ending_at.is_not(None), _contracts.c.ended_at.is_not(None)),
+    State.ENDING: sa.and_(_TO_END, _contracts.c.ended_at.is_(None)),
+    State.ENDED: sa.and_(_TO_END, _contracts.c.ended_at.is_not(None)),
 }
 
 
