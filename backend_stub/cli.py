@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from backend_stub import authority_cli, path_a_cli, role_cli
+from backend_stub import authority_cli, path_a_cli, role_cli, seeding_cli
 from v2g.net.process import ends_when_the_reader_leaves
 
 EXIT_OK = 0
@@ -85,10 +85,11 @@ def _parser() -> argparse.ArgumentParser:
         _add_client_options,
     )
     _add_database(commands.add_parser("database", help="look at a market's tables, bring them up to date"))
-    market = commands.add_parser("market", help="make a market, look at it").add_subparsers(
+    market = commands.add_parser("market", help="make a market, fill it, look at it").add_subparsers(
         required=True, metavar="ACTION"
     )
     role_cli.add_market(market, _as_client, _add_client_options)
+    seeding_cli.add_seed(market, _as_server)
     return parser
 
 
