@@ -29,6 +29,7 @@ __all__ = [
     "Rule",
     "alternate_key",
     "any_public_key",
+    "check_root",
     "key_name",
     "parse",
     "public_key",
@@ -232,6 +233,27 @@ def validate(
     if revocation is not None:
         check_path(certificates, revocation, at)
     return certificates
+
+
+def check_root(certificate: x509.Certificate, *, at: datetime, profile: Profile) -> None:
+    """Raise :class:`CertificateError` for a certificate that cannot be the trust anchor ``profile`` describes.
+
+    Form, self-signature, CA marks, key usage and validity are judged. Whether it is trusted is a decision, and not
+    made here. A ValueError means that ``profile`` is not a root's, or that ``at`` has no time zone.
+    """
+    if profile.issuer is not None:
+        raise ValueError(f"{profile.name} is not a root")
+    if at.tzinfo is None:
+        raise ValueError("the time to validate at must carry a time zone")
+    facts = _facts(certificate)
+    _check_form(facts, profile)
+    if not facts.self_issued:
+        raise facts.fail(Rule.UNEXPECTED_CERTIFICATE, f"issued by {_issuer(facts)}, a root issues itself")
+    _check_issued(facts, facts, frozenset())
+    if not facts.is_ca:
+        raise facts.fail(Rule.NOT_A_CA, "not marked as a CA")
+    _check_key_usage(facts, profile)
+    _check_validity(facts, at)
 
 
 def _facts(certificate: x509.Certificate) -> _Facts:

@@ -21,6 +21,8 @@ examples:
       no discovery: cars connect to the address that the ready line tells
   secc run --pki pki --backend http://127.0.0.1:8080 --check-contract ocsp,backend
       refuse cars whose contract was revoked or ended
+  secc run --pki pki --backend http://127.0.0.1:8080 --roots-from-backend
+      take contracts of every provider whose root the market knows
   secc run --no-tls --no-sdp --listen 127.0.0.1:61341
       plain TCP, external payment only, no certificates needed
   secc run --pki pki --protocols iso20-dc --no-sdp --listen [::1]:0
@@ -60,6 +62,9 @@ _LIST_FLAGS = (
         "ask whether a contract still stands: any of ocsp,crl,backend",
     ),
 )
+_ON_FLAGS = (
+    ("--roots-from-backend", "backend.roots", "believe the contract and V2G roots of its root pool too"),
+)
 _OFF_FLAGS = (
     ("--no-sdp", "network.sdp", "do not answer discovery"),
     ("--no-tls", "network.tls", "plain TCP only"),
@@ -87,8 +92,9 @@ def build_parser() -> argparse.ArgumentParser:
         run.add_argument(flag, dest=key, metavar=metavar, help=text)
     for flag, key, choices, text in _LIST_FLAGS:
         run.add_argument(flag, dest=key, metavar="LIST", type=_list_of(choices), help=text)
-    for flag, key, text in _OFF_FLAGS:
-        run.add_argument(flag, dest=key, action="store_const", const=False, help=text)
+    for value, flags in ((True, _ON_FLAGS), (False, _OFF_FLAGS)):
+        for flag, key, text in flags:
+            run.add_argument(flag, dest=key, action="store_const", const=value, help=text)
     run.add_argument(
         "--protocols",
         dest="network.protocols",
@@ -148,7 +154,8 @@ def _run(options: argparse.Namespace) -> int:
     from secc.run import run  # noqa: PLC0415
 
     given = vars(options)
-    keys = [key for _, key, _, _ in (*_TEXT_FLAGS, *_LIST_FLAGS)] + [key for _, key, _ in _OFF_FLAGS]
+    keys = [key for _, key, _, _ in (*_TEXT_FLAGS, *_LIST_FLAGS)]
+    keys += [key for _, key, _ in (*_ON_FLAGS, *_OFF_FLAGS)]
     keys.append("network.protocols")
     changes = {key: given[key] for key in keys if given[key] is not None}
     try:

@@ -81,6 +81,8 @@ class Backend(Section, frozen=True, kw_only=True):
     max_response_bytes: Annotated[int, Meta(ge=1024)] = 131_072
     iso20_namespace: str = ISO20_NAMESPACES[0]
     verify_bundle: bool = True
+    roots: bool = False
+    roots_every_s: Annotated[float, Meta(ge=1)] = 3600.0
 
 
 class Revocation(Section, frozen=True, kw_only=True):
@@ -314,6 +316,8 @@ def check(config: Config, source: str) -> None:
     """Check what only file and flags together can satisfy; raises ConfigError."""
     if "backend" in config.revocation.check and not (config.revocation.backend_url or config.backend.url):
         raise ConfigError(source, "revocation.check", "no backend to ask: give its URL (--backend)")
+    if config.backend.roots and not config.backend.url:
+        raise ConfigError(source, "backend.roots", "no backend to ask: give its URL (--backend)")
     listen = config.network.listen
     only20 = all(key.startswith(_ISO20) for key in config.network.protocols)
     if only20 and not (config.network.tls or config.network.iso20_plain):

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -15,15 +15,18 @@ import msgspec
 import exi
 from pki.entropy import SystemEntropy
 from secc.charger import Charger
-from secc.config import Config, check, load, override
+from secc.config import Backend, Config, check, load, override
 from secc.credentials import load_tls, load_trust, load_trust20
 from secc.dc_supply import DcRating
 from secc.errors import BundleError, ConfigError, StartError
 from secc.protocols import chosen
+from secc.roots import MAX_BYTES as MAX_ROOTS_BYTES
+from secc.roots import RootSource
 from secc.server import Server
 from secc.sources.oauth import market_auth
 from secc.sources.opcp import OpcpSource
 from secc.station import Rating, Station
+from secc.status.fetching import Fetcher
 from secc.status.inquiry import Inquiry, build
 from v2g.capture import Capture
 from v2g.errors import InterfaceError
@@ -85,6 +88,7 @@ async def _serve(
 ) -> None:
     capture = _opened(files, Capture, config.output.capture, source, "output.capture")
     charger = _charger(config, source, clock)
+    roots = _roots(config, source, clock)
     server = Server(
         charger,
         chosen(config.network.protocols),
@@ -97,18 +101,25 @@ async def _serve(
     try:
         stopped = _on_signals()
         _warm_up(config)
+        folder, folder20 = charger.trust, charger.trust20
+        asked = roots is not None and await roots.renew(charger, folder, folder20)
         await server.start()
         _announce(server, charger, tracer, as_json=as_json)
         async with asyncio.TaskGroup() as tasks:
-            preparing = tasks.create_task(_prepare(charger))
+            beside = [tasks.create_task(_prepare(charger))]
+            if roots is not None:
+                beside.append(tasks.create_task(roots.keep_current(charger, folder, folder20, asked=asked)))
             await stopped.wait()
-            preparing.cancel()
+            for task in beside:
+                task.cancel()
             await server.stop()
     finally:
         if charger.source is not None:
             await charger.source.close()
         if charger.inquiry is not None:
             await charger.inquiry.close()
+        if roots is not None:
+            await roots.close()
 
 
 def _charger(config: Config, source: str, clock: SystemClock) -> Charger:
@@ -116,7 +127,7 @@ def _charger(config: Config, source: str, clock: SystemClock) -> Charger:
     backend = None
     if config.backend.url:
         backend = _backend(config, source, clock)
-        if config.backend.verify_bundle and not trust.v2g:
+        if config.backend.verify_bundle and not (trust.v2g or config.backend.roots):
             _log.warning(
                 "no V2G roots: contract bundles are only checked for a signature, not for whose it is"
             )
@@ -163,19 +174,34 @@ def _inquiry(config: Config, source: str, clock: SystemClock) -> Inquiry | None:
 
 def _backend(config: Config, source: str, clock: SystemClock) -> OpcpSource:
     settings = config.backend
-    try:
-        auth = market_auth(settings.credentials, settings.url, clock)
-    except CredentialsError as error:
-        raise ConfigError(source, "backend.credentials", str(error)) from error
-    try:
+    with _told_of(settings, source):
         return OpcpSource(
             settings.url,
             clock=clock,
-            auth=auth,
+            auth=market_auth(settings.credentials, settings.url, clock),
             ca_file=settings.ca or None,
             max_bytes=settings.max_response_bytes,
             iso20_namespace=settings.iso20_namespace,
         )
+
+
+def _roots(config: Config, source: str, clock: SystemClock) -> RootSource | None:
+    settings = config.backend
+    if not settings.roots:
+        return None
+    with _told_of(settings, source):
+        auth = market_auth(settings.credentials, settings.url, clock)
+        fetcher = Fetcher(clock, ca_file=settings.ca, max_bytes=MAX_ROOTS_BYTES, auth=auth)
+        return RootSource(fetcher, settings.url, clock, every_s=settings.roots_every_s)
+
+
+@contextlib.contextmanager
+def _told_of(settings: Backend, source: str) -> Iterator[None]:
+    """Turn files of ``[backend]`` that cannot be used into ConfigError."""
+    try:
+        yield
+    except CredentialsError as error:
+        raise ConfigError(source, "backend.credentials", str(error)) from error
     except OSError as error:  # ssl.SSLError among them
         raise ConfigError(source, "backend.ca", f"{settings.ca}: {error.strerror or error}") from error
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -439,3 +440,47 @@ class TestSignaturesCheckedElsewhere:
         with pytest.raises(CertificateError) as caught:
             self.judge_with(expired, [expired.leaf.certificate, *expired.intermediates, expired.root])
         assert caught.value.rule is Rule.EXPIRED
+
+
+class TestCheckRoot:
+    @pytest.mark.parametrize("edition", list(Edition))
+    def test_roots_of_every_edition(self, edition: Edition) -> None:
+        pki = Hierarchy.create(now=NOW, entropy=SeededEntropy(5), edition=edition)
+        for name in ("v2g_root", "oem_root", "mo_root"):
+            chain.check_root(pki[name].certificate, at=NOW, profile=edition.profiles[name])
+
+    @pytest.mark.parametrize(
+        ("name", "days", "rule"),
+        [
+            ("mo_sub_ca1", 0, Rule.UNEXPECTED_CERTIFICATE),
+            ("v2g_root", -1, Rule.NOT_YET_VALID),
+            ("v2g_root", 365 * 50, Rule.EXPIRED),
+        ],
+    )
+    def test_what_is_no_root_now(self, name: str, days: int, rule: Rule) -> None:
+        pki = Hierarchy.create(now=NOW, entropy=SeededEntropy(5))
+        with pytest.raises(CertificateError) as caught:
+            chain.check_root(pki[name].certificate, at=NOW + timedelta(days=days), profile=V2G_ROOT)
+        assert caught.value.rule is rule
+
+    def test_a_signature_by_another_key(self) -> None:
+        first = hierarchy()["v2g_root"]
+        second = Hierarchy.create(now=NOW, entropy=SeededEntropy(6))["v2g_root"]
+        plan = draft(
+            V2G_ROOT,
+            common_name="V2G Root CA",
+            public_key=chain.any_public_key(first.certificate),
+            issuer=second,
+            now=NOW,
+            entropy=SeededEntropy(3),
+        )
+        forged = plan.sign(second.signer())
+        with pytest.raises(CertificateError):
+            chain.check_root(forged, at=NOW, profile=V2G_ROOT)
+
+    def test_callers_errors(self) -> None:
+        root = Hierarchy.create(now=NOW, entropy=SeededEntropy(5))["mo_root"].certificate
+        with pytest.raises(ValueError, match="not a root"):
+            chain.check_root(root, at=NOW, profile=CPS_LEAF)
+        with pytest.raises(ValueError, match="time zone"):
+            chain.check_root(root, at=NOW.replace(tzinfo=None), profile=V2G_ROOT)
