@@ -198,7 +198,7 @@ async def test_a_market_that_is_killed_in_the_middle(tmp_path: Path) -> None:
         code, result = await on.car(vehicle)
         assert code == REFUSED
         # It comes back with everything it knew, and the car gets its contract after all.
-        await on.market("market-again")
+        await on.market(name="market-again")
         await on.charger(name="charger-again")
         code, result = await on.car(vehicle, name="again")
         assert (code, result["contract_installed"]) == (0, True)
