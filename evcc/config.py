@@ -43,6 +43,14 @@ class CheckDigit(StrEnum):
     IGNORE = "ignore"
 
 
+class Current(StrEnum):
+    """Which kind of current the car takes in ISO 15118-2: DC before AC, or one of them only."""
+
+    AUTO = "auto"
+    AC = "ac"
+    DC = "dc"
+
+
 class Control(StrEnum):
     """Who decides about the power in ISO 15118-20: the car within a schedule, or the charger."""
 
@@ -78,17 +86,23 @@ class Charging(Section, frozen=True):
     40 s within which a car has to send its next request; ``loop_interval_s`` lies between two rounds of DC
     charging and of -20, where the charger waits 0.5 s.
 
+    ``current`` is which kind it takes in -2, where a charger may have both: DC where car and charger can, unless
+    told otherwise. After ``renegotiate_after_rounds`` rounds (0: never) a -2 car asks for a new schedule, once.
+    After ``pause_after_rounds`` rounds (0: never) the session is paused (-2 and -20), and resumed ``pause_s``
+    later; that long the car waits too when the charger wants the pause (-20), which it may ``max_pauses``
+    times; then the car leaves.
+
     Of -20 are the rest: ``control``, whether a bidirectional service is preferred, the ``direction`` in it,
-    and ``departure_s`` seconds until the driver leaves. After ``pause_after_rounds`` rounds (0: never)
-    the session is paused, and resumed ``pause_s`` later; that long the car waits too when the charger
-    wants the pause, which it may ``max_pauses`` times; then the car leaves. With ``check_in`` the vehicle checks
-    in before it charges, and out afterwards.
+    and ``departure_s`` seconds until the driver leaves. With ``check_in`` the vehicle checks in before it
+    charges, and out afterwards.
     """
 
     rounds: Annotated[int, Meta(ge=0)] = 10
     target_soc_percent: Percent = 80.0
     interval_s: Annotated[float, Meta(ge=0, lt=timing.SEQUENCE_PERFORMANCE_TIME_S)] = 1.0
     loop_interval_s: Annotated[float, Meta(ge=0, lt=timing.ISO20_SEQUENCE_TIMEOUT_AFTER_CHARGE_LOOP_S)] = 0.25
+    current: Current = Current.AUTO
+    renegotiate_after_rounds: Annotated[int, Meta(ge=0)] = 0
     control: Control = Control.SCHEDULED
     bidirectional: bool = False
     direction: Direction = Direction.CHARGE

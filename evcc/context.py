@@ -16,10 +16,14 @@ from v2g.trace import Tracer
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """A session that was stopped with the intention to come back: its SessionID, and who it was with."""
+    """A session that was stopped with the intention to come back: its SessionID, and who it was with.
+
+    ``agreed`` is what the protocol wants to find again.
+    """
 
     session_id: bytes
     protocol: str
+    agreed: object = None
 
 
 @dataclass(slots=True)

@@ -13,13 +13,14 @@ class Flow:
     """The energy that flows in one session, in either direction.
 
     ``most_w`` is what the way into the battery lets pass: the on-board charger, or the DC inlet.
-    ``pausable`` says whether this protocol's session can be paused; ``wish`` is what the charger has asked
+    ``pausable`` and ``renegotiable`` say what this protocol's car can do; ``wish`` is what the charger has asked
     for and the car has not done yet.
     """
 
     context: Context
     most_w: float
     pausable: bool = False
+    renegotiable: bool = False
     wish: Stop | None = None
     _counted_at: float = field(init=False, default=0.0)
 
@@ -68,6 +69,9 @@ class Flow:
             return Stop.TARGET
         if 0 < limits.rounds <= rounds:
             return Stop.ROUNDS
+        renegotiates_after = limits.renegotiate_after_rounds if self.renegotiable else 0
+        if 0 < renegotiates_after <= rounds and not self.context.report.renegotiations:
+            return Stop.RENEGOTIATION
         fresh = self.pausable and self.context.resumed is None
         if fresh and 0 < limits.pause_after_rounds <= rounds:
             return Stop.PAUSE

@@ -35,8 +35,7 @@ class Protocol:
 
 
 async def _iso2(context: Context) -> Paused | None:
-    await Iso2Session(context).run()
-    return None
+    return await Iso2Session(context).run()
 
 
 async def _iso20(context: Context) -> Paused | None:

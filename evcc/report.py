@@ -72,7 +72,8 @@ class Durations(msgspec.Struct, omit_defaults=False):
 class Report(msgspec.Struct):
     """A session as it went; what ``--json`` prints. ``reason`` is a stable word, ``detail`` a sentence.
 
-    ``protocol`` is the short name of the edition; ``service`` and ``control`` are those of -20.
+    ``protocol`` is the short name of the edition; ``service`` and ``control`` are those of -20,
+    ``energy_transfer_mode`` is that of -2 and DIN.
     ``contracts_installed`` are eMAIDs; ``energy_wh`` went into the battery, ``discharged_wh`` came out.
 
     Until :meth:`succeed` or :meth:`fail` says otherwise it is one that ended by a defect of this program.
@@ -86,6 +87,7 @@ class Report(msgspec.Struct):
     protocol: str | None = None
     service: str | None = None
     control: str | None = None
+    energy_transfer_mode: str | None = None
     session_id: str | None = None
     evse_id: str | None = None
     payment: str | None = None

@@ -1,4 +1,4 @@
-"""The ISO 15118-2 session of an AC car; :meth:`Session.run` reads like the sequence diagram.
+"""The ISO 15118-2 session of a car, AC or DC; :meth:`Session.run` reads like the sequence diagram.
 
 Any error ends the session at once: the car closes the connection and sends no SessionStopReq, which is
 the orderly end of a session that worked. That holds for FAILED responses and expired timers, where the
@@ -10,21 +10,41 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from evcc import choice
-from evcc.config import Payment
-from evcc.context import Context
+from evcc.classic.charging import Charging
+from evcc.classic.dc import DcTransfer
+from evcc.config import Current, Payment
+from evcc.context import Context, Paused
 from evcc.contracts import Contract
 from evcc.errors import InstallationError, NotOfferedError, ProtocolViolationError
 from evcc.iso2 import installation
-from evcc.iso2.charging import PHASES, Charging
+from evcc.iso2.ac import PHASES, AcTransfer
+from evcc.iso2.charging import Iso2Speech
 from evcc.ongoing import until_finished
 from evcc.report import Stop
 from v2g.messages import iso2
-from v2g.messages.iso2 import PaymentOption, ResponseCode
+from v2g.messages.iso2 import EnergyTransferMode, PaymentOption, ResponseCode
 from v2g.security.signature import sign_authorization_req
 
 CERTIFICATE_SERVICE_ID = 2
 INSTALLATION_PARAMETER_SET = 1
 AUTHORIZATION_ID = "id1"
+
+
+DC_MODES = (
+    EnergyTransferMode.DC_extended,
+    EnergyTransferMode.DC_combo_core,
+    EnergyTransferMode.DC_core,
+    EnergyTransferMode.DC_unique,
+)
+"""The energy transfer modes of a DC car, those it likes best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What a car that pauses has agreed on, and asks for again when it comes back [V2G2-741]."""
+
+    mode: EnergyTransferMode
+    schedule_id: int
 
 
 @dataclass(slots=True)
@@ -33,9 +53,11 @@ class Session:
 
     context: Context
     _offer: iso2.ServiceDiscoveryRes = field(init=False)
+    _mode: EnergyTransferMode = field(init=False)
+    _agreed: Agreed | None = field(init=False, default=None)
 
-    async def run(self) -> None:
-        """Go through the whole session; raises what ended it early."""
+    async def run(self) -> Paused | None:
+        """Go through the whole session; return it if it was paused. Raises what ended it early."""
         await self.session_setup()
         await self.service_discovery()
         if self.context.config.payment is Payment.EXTERNAL:
@@ -50,25 +72,43 @@ class Session:
                 contract = await self.certificate_installation()
             challenge = await self.payment_details(contract)
             await self.signed_authorization(contract, challenge)
-        charging = Charging(self.context, self._energy_transfer_mode())
-        stopped_by = Stop.RENEGOTIATION
-        while stopped_by is Stop.RENEGOTIATION:
-            await charging.agree_on_parameters()
-            await charging.start()
-            stopped_by = await charging.loop()
-            if stopped_by is Stop.RENEGOTIATION:
-                await charging.renegotiate()
-        await charging.stop()
-        self.context.report.stopped_by = stopped_by
-        await self.session_stop()
+        charging = self.charging()
+        stopped_by = await charging.run()
+        await self.session_stop(stopped_by)
+        if stopped_by is not Stop.PAUSE:
+            return None
+        context = self.context
+        agreed = Agreed(self._mode, charging.schedule.number)
+        return Paused(context.exchange.session_id, context.exchange.edition.key, agreed)
+
+    def charging(self) -> Charging:
+        """Return the charging part of the session, for the energy transfer mode that suits the car."""
+        context, mode, inlet = self.context, self._mode, self.context.vehicle.dc
+        transfer = (
+            AcTransfer(context, mode) if mode in PHASES or inlet is None else DcTransfer(context, iso2, inlet)
+        )
+        return Charging(
+            context,
+            Iso2Speech(context, mode),
+            transfer,
+            pausable=True,
+            renegotiable=True,
+            preferred=self._agreed.schedule_id if self._agreed else None,
+        )
 
     async def session_setup(self) -> None:
-        """Introduce the car, without a session to resume, and take the new SessionID [V2G2-750]."""
-        request = iso2.SessionSetupReq(evcc_id=self.context.vehicle.evccid.mac)
-        response = await self.context.exchange.open(request, iso2.SessionSetupRes)
-        if response.response_code is ResponseCode.OK_OldSessionJoined:
+        """Introduce the car and take the SessionID; one that was paused may be joined again [V2G2-750]."""
+        context = self.context
+        wanted_id = context.exchange.session_id
+        request = iso2.SessionSetupReq(evcc_id=context.vehicle.evccid.mac)
+        response = await context.exchange.open(request, iso2.SessionSetupRes)
+        joined = response.response_code is ResponseCode.OK_OldSessionJoined
+        if joined and (context.resumed is None or context.exchange.session_id != wanted_id):
             raise ProtocolViolationError("SessionSetupRes", "it joins a session that the car does not have")
-        self.context.opened(response.evse_id)
+        context.opened(response.evse_id)
+        context.report.resumed = joined
+        if joined and context.resumed is not None and isinstance(context.resumed.agreed, Agreed):
+            self._agreed = context.resumed.agreed
 
     async def service_discovery(self) -> None:
         """Ask what the charger offers, and for the payment and power that this session needs."""
@@ -79,7 +119,8 @@ class Session:
         if wanted not in options:
             raise NotOfferedError(f"payment by {wanted}", ", ".join(options))
         self.context.report.payment = wanted
-        self._energy_transfer_mode()
+        self._mode = self._energy_transfer_mode()
+        self.context.report.energy_transfer_mode = self._mode
 
     def usable_contract(self) -> Contract | None:
         """Return the contract to pay with, or None when a new one is to be installed."""
@@ -176,20 +217,30 @@ class Session:
         """Wait until the driver has identified himself at the charger."""
         await until_finished(self.context, iso2.AuthorizationReq(), iso2.AuthorizationRes)
 
-    async def session_stop(self) -> None:
-        """Say goodbye."""
-        request = iso2.SessionStopReq(charging_session=iso2.ChargingSession.Terminate)
-        await self.context.exchange.ask(request, iso2.SessionStopRes)
+    async def session_stop(self, stopped_by: Stop) -> None:
+        """Say goodbye, or that the car comes back."""
+        pauses = stopped_by is Stop.PAUSE
+        ending = iso2.ChargingSession.Pause if pauses else iso2.ChargingSession.Terminate
+        await self.context.exchange.ask(iso2.SessionStopReq(charging_session=ending), iso2.SessionStopRes)
 
     def _certificate_service(self) -> iso2.Service | None:
         """Return the service for contract certificates, if the charger has it."""
         services = self._offer.service_list.service if self._offer.service_list else []
         return next((service for service in services if service.service_id == CERTIFICATE_SERVICE_ID), None)
 
-    def _energy_transfer_mode(self) -> iso2.EnergyTransferMode:
-        """Return the mode that suits the car best among those on offer."""
+    def _energy_transfer_mode(self) -> EnergyTransferMode:
+        """Return the mode that suits the car best among those on offer; that of a paused session stays."""
         offered = self._offer.charge_service.supported_energy_transfer_mode.energy_transfer_mode
-        for mode, phases in PHASES.items():
-            if mode in offered and phases <= self.context.vehicle.ac.phases:
+        wanted = [self._agreed.mode] if self._agreed else self._modes()
+        for mode in wanted:
+            if mode in offered:
                 return mode
-        raise NotOfferedError("AC charging", ", ".join(offered))
+        raise NotOfferedError(" or ".join(wanted) or "DC charging", ", ".join(offered))
+
+    def _modes(self) -> list[EnergyTransferMode]:
+        """Return the modes that the car can use, those it likes best first."""
+        car, current = self.context.vehicle, self.context.config.charging.current
+        modes = list(DC_MODES) if car.dc is not None and current is not Current.AC else []
+        if current is not Current.DC:
+            modes += [mode for mode, phases in PHASES.items() if phases <= car.ac.phases]
+        return modes

@@ -163,7 +163,7 @@ def test_a_session_needs_an_id(drive: Drive, session_id: bytes) -> None:
         (c.services(options=(PaymentOption.ExternalPayment,)), Payment.CONTRACT, "payment by Contract"),
         (c.services(options=(PaymentOption.Contract,)), Payment.EXTERNAL, "payment by ExternalPayment"),
         (c.services(installation=False), Payment.CONTRACT, "certificate installation"),
-        (c.services(modes=(EnergyTransferMode.DC_core,)), Payment.EXTERNAL, "AC charging"),
+        (c.services(modes=(EnergyTransferMode.DC_core,)), Payment.EXTERNAL, "AC_three_phase_core"),
     ],
 )
 def test_what_is_needed_is_not_offered(

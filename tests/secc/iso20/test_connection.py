@@ -211,7 +211,7 @@ class TestNegotiation:
             ("tls13", {"network.protocols": ["iso2"]}, (AC, ISO2), "iso2"),
             ("tls13", {"network.protocols": ["iso20-dc"]}, (AC, ISO2, DC), "iso20-dc"),
             ("tls13", {"station.dc_outlets": 0}, (DC, AC), "iso20-ac"),
-            ("tls13", {"station.outlets": 0}, (ISO2, AC, DC), "iso20-dc"),
+            ("tls13", {"station.outlets": 0}, (AC, DC, ISO2), "iso20-dc"),
             ("tls13", {}, (WPT, AC), "iso20-ac"),
             ("tls13", {"network.protocols": ["iso20-wpt", "iso20-ac"]}, (WPT, AC), "iso20-wpt"),
         ],
