@@ -93,7 +93,7 @@ class RootSource:
             return False
         charger.trust = _with(own, found, (Edition.ISO2,))
         charger.trust20 = _with(own20, found, (Edition.ISO20, Edition.ISO20_ED448))
-        _log.info("roots of the backend: %d for -2 and -20", sum(map(len, found.values())))
+        _log.info("the backend knows %d roots", sum(map(len, found.values())))
         return True
 
     async def fetch(self, deadline: Deadline) -> Mapping[tuple[Edition, str], Sequence[x509.Certificate]]:

@@ -181,7 +181,11 @@ def test_every_command_shows_examples(command: str, capsys: pytest.CaptureFixtur
 
 
 def test_market_init_prints_where_things_will_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["market", "init", "--out", str(tmp_path / "m"), "--providers", "2", "--json"]) == 0
+    # An address of the loopback network that nothing else listens on.
+    where = ("--host", "127.83.17.5", "--base-port", "8081")
+    assert (
+        cli.main(["market", "init", "--out", str(tmp_path / "m"), "--providers", "2", *where, "--json"]) == 0
+    )
     made = json.loads(capsys.readouterr().out)
-    assert made["providers"] == {"a": "http://127.0.0.1:8081", "b": "http://127.0.0.1:8091"}
+    assert made["providers"] == {"a": "http://127.83.17.5:8081", "b": "http://127.83.17.5:8091"}
     assert cli.main(["market", "show", "--market", made["market"]]) == cli.EXIT_UNREACHABLE

@@ -31,7 +31,7 @@ def test_every_protocol_is_named() -> None:
 def test_settings_that_the_page_names_exist() -> None:
     keys = {key for table in msgspec.to_builtins(Config()).values() for key in table}
     named = {"linger_s", "handshake_timeout_s", "max_connections", "max_message_bytes", "receipt_every"}
-    named |= {"shutdown_grace_s", "reserve_s", "verify_bundle", "mo_roots"}
+    named |= {"shutdown_grace_s", "reserve_s", "verify_bundle", "mo_roots", "roots_every_s"}
     named |= {"answer_after_s", "give_up", "iso20_namespace", "vehicle_roots", "oem_roots", "iso2_tls13"}
     named |= {"providers", "discharge_w", "keep_s", "isolation_s", "decay_s", "dialect", "protocols"}
     assert named <= keys

@@ -69,18 +69,13 @@ async def test_contract_of_a_for_a_car_of_b_that_trusts_c(tmp_path: Path, *, sep
             assert [entry["emaid"] for entry in entries] == [contract["emaid"]]
             assert entries[0]["cpsRootCertificateDN"] == "DC=V2G,O=Provider C,CN=V2G Root CA"
 
-        # A charger under C's root, so that the car trusts it, with the roots of every operator, attached to B.
-        roots = tmp_path / "mo"
-        await processes.run("roots", [stub, "rcp", "list", *at, "b", "--type", "mo", "--out", str(roots)])
-        settings = tmp_path / "secc.toml"
-        settings.write_text(f'[certificates]\nmo_roots = "{roots}"\n')
+        # A charger under C's root, so that the car trusts it, attached to B, whose root pool tells it A's root.
         stage = Stage(tmp_path, processes, market_url=urls["b"])
         charger = await processes.serve(
             "charger",
             [
-                *(command("secc"), "run", "--json", "--no-sdp", "--config", str(settings)),
-                *("--listen", f"{loopback.address()}:0", "--pki", str(lab / "c" / "pki")),
-                *("--backend", urls["b"]),
+                *(command("secc"), "run", "--json", "--no-sdp", "--listen", f"{loopback.address()}:0"),
+                *("--pki", str(lab / "c" / "pki"), "--backend", urls["b"], "--roots-from-backend"),
             ],
         )
         stage.charger_address = charger.ready["address"]
