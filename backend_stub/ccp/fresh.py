@@ -47,6 +47,10 @@ class FreshlySigned:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""
         await self._pool.delete(emaid)
 
+    async def delete_many(self, emaids: Sequence[str]) -> Sequence[str]:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`."""
+        return await self._pool.delete_many(emaids)
+
     async def set_default(self, pcid: str, emaid: str) -> None:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""
         await self._pool.set_default(pcid, emaid)

@@ -114,6 +114,13 @@ class ContractPool(Protocol):
         """
         ...
 
+    async def delete_many(self, emaids: Sequence[str]) -> Sequence[str]:
+        """Remove contracts, some hundred in one call, as :meth:`delete` does; those that are not here are passed over.
+
+        Return those that may still be somewhere, because another pool could not be asked: to be repeated.
+        """
+        ...
+
     async def set_default(self, pcid: str, emaid: str) -> None:
         """Make a contract the one that the car is given; raises MarketError(NO_CONTRACT)."""
         ...

@@ -187,6 +187,20 @@ class BundlePool:
 
         await self._database.write(work)
 
+    async def delete_many(self, emaids: Sequence[str]) -> Sequence[str]:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`."""
+        now = self._now()
+
+        def work(connection: sa.Connection) -> None:
+            found = store.delete_many(connection, emaids)
+            record(
+                connection,
+                *(_deleted(emaid, pcid, now, "the contract has ended") for emaid, pcid in found.items()),
+            )
+
+        await self._database.write(work)
+        return ()
+
     async def set_default(self, pcid: str, emaid: str) -> None:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""
         now = self._now()

@@ -98,6 +98,17 @@ class FederatedContractPool:
         if not here and all(results.values()):
             raise MarketError(Code.NO_CONTRACT, f"no contract {emaid}")
 
+    async def delete_many(self, emaids: Sequence[str]) -> Sequence[str]:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`; from every pool that has them."""
+        left = set(await self._local.delete_many(emaids))
+        if not calls.only_from_here():
+            results = await self._all(lambda peer: peer.delete_contracts(emaids))
+            failed = {name: error for name, error in results.items() if error is not None}
+            if failed:
+                _log.warning("%d contracts may still be at provider %s", len(emaids), ", ".join(failed))
+                left.update(emaids)
+        return sorted(left)
+
     async def set_default(self, pcid: str, emaid: str) -> None:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""
         try:

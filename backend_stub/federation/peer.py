@@ -252,6 +252,25 @@ class Peer:
         """Remove a contract from the peer's CCP."""
         await self._call("DELETE", f"/v1/ccp/signedContractData/{emaid}", _Nothing)
 
+    async def delete_contracts(self, emaids: Sequence[str]) -> None:
+        """Remove some hundred contracts from the peer's CCP, whichever are there.
+
+        A provider that has no door for many is asked for one after the other.
+        """
+        try:
+            await self._call("POST", "/federation/v1/removals", _Nothing, {"emaids": list(emaids)})
+        except MarketError as error:
+            if error.code is not Code.UNKNOWN:
+                raise
+        else:
+            return
+        for emaid in emaids:
+            try:
+                await self.delete_contract(emaid)
+            except MarketError as error:
+                if error.code not in {Code.NO_CONTRACT, Code.UNKNOWN}:
+                    raise
+
     async def set_default(self, pcid: str, emaid: str) -> None:
         """Choose the default contract of a car in the peer's CCP."""
         await self._call("POST", f"/v1/ccp/signedContractData/{pcid}/{emaid}/default", _Nothing)

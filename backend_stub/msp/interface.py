@@ -8,6 +8,9 @@ from typing import Protocol
 
 from pki.revocation import Reason
 
+MANY = 500
+"""Contracts that are ended together, in one transaction of each book and pool."""
+
 
 class State(StrEnum):
     """How a contract stands."""
@@ -85,6 +88,19 @@ class MobilityServiceProvider(Protocol):
         Once accepted it will be carried out, also when this process is killed. Raises MarketError: NO_CONTRACT
         for one that is not ours; PEER or STORE when a pool could not be reached, in which case it goes on later.
         """
+        ...
+
+    async def terminate_many(
+        self, emaids: Sequence[str], reason: Reason = Reason.CESSATION_OF_OPERATION
+    ) -> Sequence[str]:
+        """End contracts, some hundred in one call, as :meth:`terminate` does; those that are not ours are passed over.
+
+        Return those that have not ended everywhere yet, because a pool could not be reached: they go on later.
+        """
+        ...
+
+    async def known(self, emaids: Sequence[str]) -> Sequence[str]:
+        """Return those of some hundred eMAIDs that are contracts of ours, ended ones as well."""
         ...
 
     async def find(self, emaid: str) -> DriverContract | None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -10,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy.exc import IntegrityError
 
-from backend_stub.authority.interface import CertificateAuthority, Issued, RevokeOrder
+from backend_stub.authority.interface import CertificateAuthority, Issued, Kind, RevokeOrder, Selection
 from backend_stub.ccp.interface import ContractPool
 from backend_stub.certificates import check_issuer
 from backend_stub.cps.interface import ContractData, ProvisioningService, SignOrder
@@ -18,7 +19,7 @@ from backend_stub.database import Database
 from backend_stub.errors import Code, MarketError
 from backend_stub.msp import store
 from backend_stub.msp.entitlement import Entitlements
-from backend_stub.msp.interface import DriverContract, Proof, State
+from backend_stub.msp.interface import MANY, DriverContract, Proof, State
 from backend_stub.numbering import ATTEMPTS, DIGITS_AND_CAPITALS, draw
 from backend_stub.pcp.interface import ProvisioningPool
 from backend_stub.register.interface import VehicleRegister
@@ -141,6 +142,20 @@ class ContractDesk:
             await self._end(emaid)
         return (await self._get(emaid)).contract
 
+    async def terminate_many(
+        self, emaids: Sequence[str], reason: Reason = Reason.CESSATION_OF_OPERATION
+    ) -> Sequence[str]:
+        """See :class:`~backend_stub.msp.interface.MobilityServiceProvider`."""
+        now = self._now()
+        due = await self._database.write(
+            partial(store.begin_end_many, emaids=emaids, reason=reason.value, now=now)
+        )
+        return await self._end_many(sorted(due), reason) if due else ()
+
+    async def known(self, emaids: Sequence[str]) -> Sequence[str]:
+        """See :class:`~backend_stub.msp.interface.MobilityServiceProvider`."""
+        return sorted(await self._database.read(lambda connection: store.known(connection, emaids)))
+
     async def find(self, emaid: str) -> DriverContract | None:
         """See :class:`~backend_stub.msp.interface.MobilityServiceProvider`."""
         ledger = await self._database.read(lambda connection: store.find(connection, emaid))
@@ -179,13 +194,9 @@ class ContractDesk:
             await self._settle(emaid)
         for emaid, certificate in await self._database.read(store.renewals):
             await self._settle_renewal(emaid, certificate)
-        for emaid in await self._database.read(store.ending):
-            try:
-                await self._end(emaid)
-            except MarketError as error:
-                _log.warning("contract %s has not ended everywhere yet: %s", emaid, error)
-            else:
-                _log.info("contract %s has ended everywhere now", emaid)
+        for reason, emaids in (await self._database.read(store.ending)).items():
+            for start in range(0, len(emaids), MANY):
+                await self._settle_ends(emaids[start : start + MANY], Reason(reason))
 
     async def _settle(self, emaid: str) -> None:
         stored = await self._with.contracts.find(emaid)
@@ -204,6 +215,16 @@ class ContractDesk:
                 return
         await self._database.write(lambda connection: store.drop_renewal(connection, emaid))
 
+    async def _settle_ends(self, emaids: Sequence[str], reason: Reason) -> None:
+        try:
+            left = await self._end_many(emaids, reason)
+        except MarketError as error:
+            _log.warning("%d contracts have not ended everywhere yet: %s", len(emaids), error)
+            return
+        for emaid in left:
+            _log.warning("contract %s has not ended everywhere yet", emaid)
+        _log.info("%d contracts have ended everywhere now", len(emaids) - len(left))
+
     async def _end(self, emaid: str) -> None:
         """Carry an end out: revoke, remove from every pool, write down that it is done."""
         ledger = await self._get(emaid)
@@ -217,6 +238,19 @@ class ContractDesk:
                 raise
         now = self._now()
         await self._database.write(lambda connection: store.end(connection, emaid, now))
+
+    async def _end_many(self, emaids: Sequence[str], reason: Reason) -> Sequence[str]:
+        """Carry many ends out as :meth:`_end` does; return those that have not ended in every pool."""
+        if self._with.authority is not None:
+            selection = Selection(names=emaids, kind=Kind.CONTRACT)
+            async with aclosing(self._with.authority.revoke_many(selection, reason)) as steps:
+                async for _ in steps:
+                    pass
+        left = await self._with.contracts.delete_many(emaids)
+        done = sorted(set(emaids) - set(left))
+        now = self._now()
+        await self._database.write(lambda connection: store.end_many(connection, done, now))
+        return left
 
     async def _get(self, emaid: str) -> store.Ledger:
         ledger = await self._database.read(lambda connection: store.find(connection, emaid))

@@ -1,6 +1,6 @@
 """The table of the mobility service provider. It has no column that could hold a private key."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -159,12 +159,15 @@ def end(connection: sa.Connection, emaid: str, now: datetime) -> None:
     )
 
 
-def ending(connection: sa.Connection) -> Sequence[str]:
-    """Return the contracts whose end is not carried out yet."""
-    query = sa.select(_contracts.c.emaid).where(
+def ending(connection: sa.Connection) -> Mapping[str, Sequence[str]]:
+    """Return the contracts whose end is not carried out yet, by the reason of their end."""
+    query = sa.select(_contracts.c.end_reason, _contracts.c.emaid).where(
         _contracts.c.ending_at.is_not(None), _contracts.c.ended_at.is_(None)
     )
-    return connection.execute(query).scalars().all()
+    found: dict[str, list[str]] = {}
+    for reason, emaid in connection.execute(query):
+        found.setdefault(reason, []).append(emaid)
+    return found
 
 
 def reserved_before(connection: sa.Connection, moment: datetime) -> Sequence[str]:

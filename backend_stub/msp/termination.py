@@ -1,20 +1,20 @@
-"""Ending many contracts: revoked at once, then taken out of every pool one after the other, with progress.
+"""Ending many contracts: revoked at once, then taken out of every pool some hundred at a time, with progress.
 
 Both halves can be repeated: what is revoked stays so, and what has ended is passed over. A call that broke off,
 or whose server was killed, is made again as it was.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
 
 from backend_stub.authority.interface import CertificateAuthority, Kind, Selection
 from backend_stub.errors import Code, MarketError
-from backend_stub.msp.interface import MobilityServiceProvider
+from backend_stub.msp.interface import MANY, MobilityServiceProvider
 from pki.revocation import Reason
 
-_AT_A_TIME = 50
 _MAX_FAILED = 20
 
 
@@ -51,25 +51,21 @@ async def terminate_many(
     failure and stops nobody else's end.
     """
     names = list(dict.fromkeys(emaids))
-    own = []
-    for number, name in enumerate(names):
-        if number % _AT_A_TIME == 0:
-            await asyncio.sleep(0)  # reads may be done on the spot: others are to be served in between
-        if await desk.find(name) is not None:
-            own.append(name)
-    selection = Selection(names=own, kind=Kind.CONTRACT)
+    own: list[str] = []
+    for part in _parts(names):
+        own += await desk.known(part)
+        await asyncio.sleep(0)  # reads may be done on the spot: others are to be served in between
     if own:
-        async for step in authority.revoke_many(selection, reason):
-            yield Termination(Phase.REVOKING, step.done, step.total)
+        selection = Selection(names=own, kind=Kind.CONTRACT)
+        async with aclosing(authority.revoke_many(selection, reason)) as steps:
+            async for step in steps:
+                yield Termination(Phase.REVOKING, step.done, step.total)
     known = set(own)
     strange = [name for name in names if name not in known]
     failed, failures = strange[:_MAX_FAILED], len(strange)
     done = len(strange)
-    for start in range(0, len(own), _AT_A_TIME):
-        part = own[start : start + _AT_A_TIME]
-        async with asyncio.TaskGroup() as group:
-            ends = [group.create_task(_ended(desk, name, reason)) for name in part]
-        unfinished = [name for name, end in zip(part, ends, strict=True) if not end.result()]
+    for part in _parts(own):
+        unfinished = await _unfinished(desk, part, reason)
         failures += len(unfinished)
         failed = [*failed, *unfinished][:_MAX_FAILED]
         done += len(part)
@@ -78,11 +74,15 @@ async def terminate_many(
         yield Termination(Phase.ENDING, done, len(names), failures, tuple(failed))
 
 
-async def _ended(desk: MobilityServiceProvider, emaid: str, reason: Reason) -> bool:
+def _parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (names[start : start + MANY] for start in range(0, len(names), MANY))
+
+
+async def _unfinished(desk: MobilityServiceProvider, emaids: Sequence[str], reason: Reason) -> Sequence[str]:
+    """End contracts; return those that could not be ended now."""
     try:
-        await desk.terminate(emaid, reason)
+        return await desk.terminate_many(emaids, reason)
     except MarketError as error:
-        if error.code in {Code.NO_CONTRACT, Code.PEER, Code.STORE, Code.DEADLINE}:
-            return False
+        if error.code in {Code.PEER, Code.STORE, Code.DEADLINE}:
+            return emaids
         raise
-    return True

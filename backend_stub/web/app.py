@@ -87,7 +87,7 @@ def create_app(
         dependencies=[only_as(Role.OEM, market.wmi)],
     )
     app.include_router(register_routes.router(market.register))
-    app.include_router(federation_routes.router(market.copies))
+    app.include_router(federation_routes.router(market.copies, market.ccp))
     app.include_router(
         opnc_routes.router(
             contracts=market.ccp,

@@ -139,7 +139,7 @@ def lines_of(answer: httpx.Response) -> list[dict[str, Any]]:
 
 
 async def test_ending_many_contracts_in_one_call(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(termination, "_AT_A_TIME", 2)
+    monkeypatch.setattr(termination, "MANY", 2)
     pairs = [await world.car_with_contract() for _ in range(5)]
     emaids = [emaid for _, emaid in pairs]
     strange = "DEPNCA1B2C3D4EU"
