@@ -1,68 +1,45 @@
-"""A network in memory: streams with propagation delay, chunking and faults, on the loop's time.
+"""A network in memory: streams over links, with chunking and faults, on the loop's time.
 
 With :class:`v2g.net.virtual.VirtualTimeLoop` a delay costs nothing but is kept exactly. Bytes keep their
-order, as in TCP. A *fault* is a function that sees each piece on its way and decides its :class:`Fate`.
+order, as in TCP. Without a link a connection has a constant delay; over a :class:`v2g.net.link.Link` it runs the TCP of
+:mod:`v2g.net.flow`. A *fault* is a function that sees each piece on its way and decides its :class:`Fate`;
+*toxics* (:mod:`v2g.net.toxics`) are faults that can be named in a file.
 """
 
 import asyncio
-import functools
 import itertools
 import logging
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from ipaddress import IPv6Address
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import IPv6Address, ip_address
 
 from v2g.endpoint import DYNAMIC_PORTS, Endpoint
-from v2g.errors import ConnectError, ConnectionClosedError, InterfaceError, V2GError
+from v2g.errors import ConnectError, InterfaceError, V2GError
+from v2g.net.flow import Flow
 from v2g.net.interfaces import Interface
+from v2g.net.link import Link
+from v2g.net.medium import Medium, Path, stream_of
 from v2g.net.network import CONNECTION_LIMIT, StreamHandler
-from v2g.net.stream import TlsInfo
+from v2g.net.simulated_stream import DELIVER, Fate, Fault, Piece, SimulatedStream
+from v2g.net.toxics import AnyToxic, effects_of
+
+__all__ = ["DELIVER", "Fate", "Fault", "Piece", "SimulatedNetwork", "SimulatedStream"]
 
 _log = logging.getLogger(__name__)
 _INTERFACE = Interface("sim0", 1, (IPv6Address("fe80::5ecc"),))
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Bytes on their way: of which connection (counted from 1), from whom to whom, and when they left."""
-
-    connection: int
-    source: str
-    destination: str
-    to_listener: bool
-    """True from the side that connected (the EV) to the side that listens (the charger)."""
-    number: int
-    """Counts the pieces of this direction from 0."""
-    data: bytes
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What becomes of a piece.
-
-    ``delay_s`` comes on top of the link's delay. ``data`` replaces the bytes. ``drop`` silences this
-    direction from here on: TCP would repeat a lost segment, so what never arrives keeps back all that
-    follows. ``close`` resets the connection for both sides.
-    """
-
-    delay_s: float = 0.0
-    data: bytes | None = None
-    drop: bool = False
-    close: bool = False
-
-
-DELIVER = Fate()
-Fault = Callable[[Piece], Fate]
+_DATAGRAM_HEADER_BYTES = 48
+"""IPv6 and UDP."""
 
 
 class SimulatedNetwork:
     """Connects what listens and what connects within one process.
 
-    ``delay_s`` is the one-way delay of every link, in seconds. ``chunk_size`` cuts what is written into
-    pieces of at most that many bytes. ``fault`` decides the fate of every piece; it may be changed while
-    the network runs. ``address`` is the host part that connecting sides get.
+    ``delay_s`` is the one-way delay where there is no link, in seconds. ``link`` is the link over which
+    everything goes: its queues are shared, as the uplink of one charger. ``links`` has links of their own for
+    connections to hosts, by address or name. ``toxics`` spoil every connection. ``seed`` repeats a run bit for bit.
+    ``weigh`` says how many bytes a piece counts on a link, at least its own; see :mod:`v2g.net.weight`.
+
+    ``chunk_size`` cuts what is written into pieces of at most that many bytes. ``fault`` decides the fate of
+    every piece; it may be changed while the network runs. ``address`` is the host part that connecting sides get.
     """
 
     def __init__(
@@ -72,10 +49,21 @@ class SimulatedNetwork:
         chunk_size: int | None = None,
         fault: Fault | None = None,
         address: str = "fe80::e0",
+        link: Link | None = None,
+        links: Mapping[str, Link] | None = None,
+        toxics: Sequence[AnyToxic] = (),
+        seed: int | str = 0,
+        weigh: Callable[[bytes], int] = len,
     ) -> None:
         self.delay_s = delay_s
         self.chunk_size = chunk_size
         self.fault = fault
+        self.toxics = tuple(toxics)
+        self.weigh = weigh
+        self._seed = seed
+        self._medium = None if link is None else Medium(link, f"{seed}/link")
+        self._media = {host: Medium(own, f"{seed}/{host}") for host, own in (links or {}).items()}
+        self._datagram_path: Path | None = None
         self._address = address
         self._listeners: dict[int, SimulatedListener] = {}
         self._ports = itertools.cycle(DYNAMIC_PORTS)
@@ -83,20 +71,83 @@ class SimulatedNetwork:
         self._hosts = itertools.count(1)
         self._sockets: dict[str, SimulatedDatagrams] = {}
 
-    async def connect(self, host: str, port: int) -> "SimulatedStream":
-        """Connect to what listens on that port; takes one round trip. ConnectError if nothing does."""
-        await asyncio.sleep(2 * self.delay_s)
+    def medium(self, host: str = "") -> Medium | None:
+        """Return the link to a host in use, with its counts; None where there is none."""
+        return self._media.get(host, self._medium)
+
+    async def connect(self, host: str, port: int) -> SimulatedStream:
+        """Connect to what listens on that port; ConnectError if nothing does.
+
+        Without a link it takes one round trip; over one what its TCP takes, and a name is resolved before.
+        """
         target = Endpoint(host.partition("%")[0], port)
-        listener = self._listeners.get(port)
-        if listener is None or not listener.serves(target.host):
+        medium = self.medium(target.host)
+        if medium is not None:
+            return await self._connect_over(medium, target)
+        await asyncio.sleep(2 * self.delay_s)
+        listener = self._listener(target)
+        if listener is None:
             raise ConnectError(str(target), "connection refused")
-        local = str(Endpoint(self._address, self._free_port()))
-        number = next(self._connections)
-        near = SimulatedStream(self, number, local, str(target), to_listener=True)
-        far = SimulatedStream(self, number, str(target), local, to_listener=False)
-        near.other, far.other = far, near
+        near, far = self._pair(target, None)
         listener.accept(far)
         return near
+
+    async def _connect_over(self, medium: Medium, target: Endpoint) -> SimulatedStream:
+        loop = asyncio.get_running_loop()
+        if _is_name(target.host):
+            await asyncio.sleep(medium.resolve_s())
+        flow = Flow(medium.path(), loop, accepts=lambda: self._listener(target) is not None)
+        near, far = self._pair(target, flow)
+        outcome: asyncio.Future[str] = loop.create_future()
+
+        def settle(reason: str) -> None:
+            if not outcome.done():
+                outcome.set_result(reason)
+
+        def accept() -> None:
+            listener = self._listener(target)
+            if listener is None:
+                far.abort()
+            else:
+                listener.accept(far)
+
+        near.on_open, near.on_lost, far.on_open = lambda: settle(""), settle, accept
+        flow.open()
+        try:
+            reason = await outcome
+        except asyncio.CancelledError:
+            flow.abandon()
+            near.abort()
+            raise
+        if reason:
+            raise ConnectError(str(target), f"connection {reason}")
+        return near
+
+    def _pair(self, target: Endpoint, flow: Flow | None) -> tuple[SimulatedStream, SimulatedStream]:
+        """Return both ends of a new connection, the connecting one first."""
+        local = str(Endpoint(self._address, self._free_port()))
+        number = next(self._connections)
+        ends = []
+        for up in (True, False):
+            source, destination = (local, str(target)) if up else (str(target), local)
+            effects = effects_of(
+                self.toxics,
+                number,
+                stream_of(self._seed, f"toxics {number} {up}"),
+                asyncio.get_running_loop().time(),
+                up=up,
+            )
+            half = None if flow is None else flow.near if up else flow.far
+            ends.append(
+                SimulatedStream(self, number, source, destination, to_listener=up, half=half, effects=effects)
+            )
+        near, far = ends
+        near.other, far.other = far, near
+        return near, far
+
+    def _listener(self, target: Endpoint) -> "SimulatedListener | None":
+        listener = self._listeners.get(target.port)
+        return listener if listener is not None and listener.serves(target.host) else None
 
     async def listen(
         self, host: str, port: int, on_stream: StreamHandler, *, connection_limit: int = CONNECTION_LIMIT
@@ -137,123 +188,21 @@ class SimulatedNetwork:
         loop = asyncio.get_running_loop()
         for local, socket in self._sockets.items():
             if str(target) in {local, socket.group}:
-                loop.call_later(self.delay_s, socket.deliver, data, source)
+                arrival = self._arrival(len(data), loop.time(), up=bool(socket.group))
+                if arrival is not None:
+                    loop.call_at(arrival, socket.deliver, data, source)
+
+    def _arrival(self, size: int, now: float, *, up: bool) -> float | None:
+        """Return when a datagram arrives, None if it never does; what is sent to a group goes up."""
+        if self._medium is None:
+            return now + self.delay_s
+        if self._datagram_path is None:
+            self._datagram_path = self._medium.path()
+        return self._datagram_path.carry(size + _DATAGRAM_HEADER_BYTES, now, up=up)
 
     def forget(self, socket: "SimulatedDatagrams") -> None:
         """Deliver nothing more to a socket."""
         self._sockets.pop(socket.local, None)
-
-
-class SimulatedStream:
-    """One end of a simulated connection."""
-
-    def __init__(
-        self, network: SimulatedNetwork, connection: int, local: str, peer: str, *, to_listener: bool
-    ) -> None:
-        self.other: SimulatedStream = self
-        self.local = local
-        self.peer = peer
-        self._network = network
-        self._connection = connection
-        self._to_listener = to_listener
-        self._received = bytearray()
-        self._readable = asyncio.Event()
-        self._eof = False
-        self._end: ConnectionClosedError | None = None
-        self._silenced = False
-        self._sent = 0
-        self._latest = 0.0
-        self._under_way: deque[Callable[[], None]] = deque()
-
-    @property
-    def tls(self) -> TlsInfo | None:
-        """None: TLS stands above this layer."""
-        return None
-
-    async def read(self) -> bytes:
-        """Wait for bytes and return all that is there; with chunking, one piece at most."""
-        while not self._received:
-            if self._end is not None:
-                raise self._end
-            if self._eof:
-                return b""
-            self._readable.clear()
-            await self._readable.wait()
-        size = self._network.chunk_size or len(self._received)
-        data = bytes(self._received[:size])
-        del self._received[:size]
-        return data
-
-    async def write(self, data: bytes) -> None:
-        """Put ``data`` on its way; there is room for any amount."""
-        if self._end is not None:
-            raise self._end
-        size = self._network.chunk_size or max(1, len(data))
-        for start in range(0, len(data), size):
-            self._send(data[start : start + size])
-
-    async def close(self) -> None:
-        """End the stream: what was written still arrives, what arrives is thrown away."""
-        if self._end is None:
-            self._end_by_us()
-            if not self._silenced:
-                self._after(0.0, self.other.deliver_eof)
-
-    def abort(self) -> None:
-        """Reset the connection; the peer notices after the link's delay."""
-        if self._end is None:
-            self._end_by_us()
-            self._after(0.0, self.other.deliver_reset)
-
-    def _end_by_us(self) -> None:
-        self._end = ConnectionClosedError("the connection is closed", by="us")
-        self._received.clear()
-        self._readable.set()
-
-    def _send(self, data: bytes) -> None:
-        if self._silenced:
-            return
-        now = asyncio.get_running_loop().time()
-        piece = Piece(self._connection, self.local, self.peer, self._to_listener, self._sent, data, now)
-        self._sent += 1
-        fate = self._network.fault(piece) if self._network.fault else DELIVER
-        if fate.close:
-            self.deliver_reset()
-            self.other.deliver_reset()
-        elif fate.drop:
-            self._silenced = True
-        else:
-            self._after(fate.delay_s, self.other.deliver, data if fate.data is None else fate.data)
-
-    def _after(self, delay_s: float, call: "Callable[..., None]", *arguments: bytes) -> None:
-        """Call on the other side after the delay, never before what was sent earlier."""
-        loop = asyncio.get_running_loop()
-        self._latest = max(self._latest, loop.time() + self._network.delay_s + delay_s)
-        # On a loop that leaves the order of equal timers open, each takes what has waited longest.
-        self._under_way.append(functools.partial(call, *arguments))
-        loop.call_at(self._latest, self._arrive)
-
-    def _arrive(self) -> None:
-        self._under_way.popleft()()
-
-    # What arrives from the other end.
-
-    def deliver(self, data: bytes) -> None:
-        """Take bytes off the link."""
-        if self._end is None:
-            self._received += data
-        self._readable.set()
-
-    def deliver_eof(self) -> None:
-        """Note that the peer has ended its direction."""
-        self._eof = True
-        self._readable.set()
-
-    def deliver_reset(self) -> None:
-        """Note that the connection is gone."""
-        if self._end is None:
-            self._end = ConnectionClosedError("the connection was lost: reset by peer", clean=False)
-        self._readable.set()
 
 
 class SimulatedListener:
@@ -334,3 +283,11 @@ class SimulatedDatagrams:
     async def close(self) -> None:
         """Close the socket."""
         self._network.forget(self)
+
+
+def _is_name(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return True
+    return False
