@@ -42,6 +42,7 @@ class Scope(StrEnum):
     CPS_GENERATE = "cps:generate"
     PCP_READ = "pcp:read"
     PCP_WRITE = "pcp:write"
+    PCP_NOTICE = "pcp:notice"
     RCP_READ = "rcp:read"
     RCP_WRITE = "rcp:write"
     PKI_READ = "pki:read"
@@ -72,6 +73,7 @@ _MEANING: Mapping[Scope, str] = MappingProxyType(
         Scope.CPS_GENERATE: "have contracts made and signed",
         Scope.PCP_READ: "read provisioning certificates",
         Scope.PCP_WRITE: "publish and withdraw provisioning certificates",
+        Scope.PCP_NOTICE: "say that a car of another provider has changed",
         Scope.RCP_READ: "read the trust anchors",
         Scope.RCP_WRITE: "change the trust anchors",
         Scope.PKI_READ: "read CA certificates",
@@ -122,8 +124,10 @@ SCOPES: Mapping[Role, Set[Scope]] = MappingProxyType(
             Scope.CCP_READ,
             Scope.CCP_WRITE,
             Scope.CCP_DELETE,
+            Scope.CCP_DEFAULT,
             Scope.CPS_SIGN,
             Scope.PCP_READ,
+            Scope.PCP_NOTICE,
         },
         Role.ADMIN: frozenset(Scope),
     }

@@ -155,7 +155,7 @@ class Peer:
         self._headers = {
             calls.BROADCAST_HEADER: "true",
             "alwaysReturnEXI": "false",  # a refusal is read by its code; the car gets one from its own provider
-            "OPNC-from-party-type": "POOL",
+            "OPNC-from-party-type": "ccp",
             "OPNC-from-party-id": asking.root_sha256,
         }
         self._client = httpx.AsyncClient(

@@ -39,7 +39,7 @@ def router(watcher: CarWatcher, contracts: ContractPool) -> APIRouter:
         response_class=Response,
         responses=refusals(Code.PEER),
     )
-    async def notice(body: Notice, _party: Annotated[Party, allow(Scope.PCP_READ)]) -> Response:
+    async def notice(body: Notice, _party: Annotated[Party, allow(Scope.PCP_NOTICE)]) -> Response:
         """Look at the car again: its entry is fetched and judged as on a first request.
 
         Contracts that are sealed for a key which the car no longer has are dropped.

@@ -11,6 +11,9 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import FastAPI
 
+from backend_stub.access import clients
+from backend_stub.access.interface import Role
+from backend_stub.access.settings import AccessSettings, open_gate
 from backend_stub.ccp.interface import Installation
 from backend_stub.database import Database
 from backend_stub.description import Pins
@@ -24,6 +27,7 @@ from pki.entropy import SeededEntropy, SystemEntropy
 from pki.hierarchy import Hierarchy
 from pki.names import fingerprint_sha256
 from tests.backend_stub.material import START, Car, SetClock, encode, signing_request
+from v2g.net.oauth import ClientCredentials, Credentials
 from v2g.trace import ListSink, Tracer
 
 NAMES = ("a", "b", "c")
@@ -83,6 +87,9 @@ class Standing:
     market: Market
     app: FastAPI
     http: httpx.AsyncClient
+    place: Place
+    clients: Path | None = None
+    """Who may use it, where it is closed."""
 
 
 @dataclass
@@ -121,12 +128,17 @@ class Providers(Mapping[str, Standing]):
 
 @asynccontextmanager
 async def open_providers(
-    directory: Path, *, names: Sequence[str] = NAMES, proof_required: bool = True
+    directory: Path, *, names: Sequence[str] = NAMES, proof_required: bool = True, closed: bool = False
 ) -> AsyncIterator[Providers]:
-    """Open providers that know each other's addresses and pins, and nothing else."""
+    """Open providers that know each other's addresses and pins, and nothing else.
+
+    ``closed``: each wants a token, and its peers have one for each other provider.
+    """
     clock, wires = SetClock(), Wires()
     tracer = Tracer("backend", ListSink(), clock.now)
     standing: dict[str, Standing] = {}
+    files = {name: directory / f"{name}.json" for name in names} if closed else {}
+    credentials = {(name, to): _account(files[to], name) for name in names for to in files if name != to}
     async with AsyncExitStack() as stack:
         for name in names:
             hierarchy = hierarchy_of(name)
@@ -138,6 +150,7 @@ async def open_providers(
                     pins_of(hierarchy_of(other)),
                     asking=Party(name, own),
                     timeout_s=TIMEOUT_S,
+                    auth=_tokens(credentials.get((name, other)), f"http://{other}", clock),
                     transport=wires,
                 )
                 for other in names
@@ -163,9 +176,27 @@ async def open_providers(
             market = await open_market(
                 hierarchy, database, now=clock.now, entropy=SystemEntropy(), tracer=tracer, place=place
             )
-            app = create_app(market, tracer=tracer, monotonic=clock.monotonic)
+            gate = await open_gate(
+                AccessSettings(clients=files.get(name)),
+                database,
+                now=clock.now,
+                monotonic=clock.monotonic,
+                entropy=SystemEntropy(),
+            )
+            app = create_app(market, tracer=tracer, monotonic=clock.monotonic, gate=gate)
             wires.apps[name] = app
             client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=f"http://{name}")
             await stack.enter_async_context(client)
-            standing[name] = Standing(name, hierarchy, database, market, app, client)
+            standing[name] = Standing(name, hierarchy, database, market, app, client, place, files.get(name))
         yield Providers(clock, wires, standing)
+
+
+def _account(clients_file: Path, name: str) -> Credentials:
+    """Make a provider a client of another one."""
+    root = fingerprint_sha256(hierarchy_of(name)["v2g_root"].certificate)
+    client, secret = clients.add(clients_file, Role.PEER, root, client_id=f"pool-of-{name}")
+    return Credentials(client.client_id, secret)
+
+
+def _tokens(credentials: Credentials | None, url: str, clock: SetClock) -> ClientCredentials | None:
+    return None if credentials is None else ClientCredentials(credentials, url, clock.monotonic)

@@ -41,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "POST /v1/ccp/signedContractData": ASKERS,
     "PUT /v1/ccp/signedContractData": {"own msp", "cps", "peer", "admin"},
     "DELETE /v1/ccp/signedContractData/{emaid}": OWNER | {"peer"},
-    "POST /v1/ccp/signedContractData/{pcid}/{emaid}/default": MAKER,
+    "POST /v1/ccp/signedContractData/{pcid}/{emaid}/default": MAKER | {"peer"},
     "GET /v1/ccp/signedContractData/{pcid}": MSPS | {"own oem", "peer", "admin"},
     "GET /v1/ccp/lookupContract/{emaid}": OWNER | OEMS | {"peer"},
     "GET /v1/ccp/provideSignedContractData/{emaid}/{pcid}": MAKER | {"peer"},
@@ -86,7 +86,8 @@ ALLOWED: dict[str, set[str]] = {
     "POST /register/v1/vehicles": {"admin"},
     "GET /register/v1/vehicles": MSPS | OEMS | {"cps", "peer", "admin"},
     "POST /register/v1/documents/check": MSPS | OEMS | {"cps", "peer", "admin"},
-    "POST /federation/v1/notices": MSPS | OEMS | {"cps", "peer", "admin"},
+    "POST /federation/v1/removals": OWNER | {"peer"},
+    "POST /federation/v1/notices": {"peer", "admin"},
     "GET /market/v1/overview": {"admin"},
 }
 ELSEWHERE = {
@@ -243,6 +244,7 @@ async def fill(closed: ClosedWorld) -> tuple[dict[str, str], dict[str, Any]]:
             "certificationRequest": base64.b64encode(request.tbs_certrequest_bytes).decode()
         },
         "POST /msp/v1/contracts": {"pcid": car.pcid},
+        "POST /federation/v1/removals": {"emaids": [emaid]},
         "POST /federation/v1/notices": {"pcid": car.pcid},
     }
     return names, bodies
