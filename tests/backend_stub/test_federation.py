@@ -283,3 +283,21 @@ async def test_charger_door_with_deadline(market: Providers) -> None:
     )
     assert response.status_code == 200
     assert response.json()["CCPResponse"]["emaidContent"][0]["messageDef"]["emaid"] == emaid
+
+
+async def test_terminating_many_removes_them_from_every_pool_in_one_call_each(market: Providers) -> None:
+    cars = [await market.build("b", "c") for _ in range(3)]
+    emaids = [await market.onboard("a", car, code) for car, code in cars]
+    desk = market["a"].market.msp
+    market.wires.dead.add("b")
+    assert await desk.terminate_many(emaids) == sorted(emaids)
+    assert [(await desk.find(emaid)).state for emaid in emaids] == ["ending"] * 3  # type: ignore[union-attr]
+    market.wires.dead.clear()
+    market.wires.passed.clear()
+    assert not await desk.terminate_many(emaids)
+    asked = [(to, what) for _, to, what, _ in market.wires.passed if "removals" in what or "DELETE" in what]
+    assert {to for to, _ in asked} == {"b", "c"}
+    assert len(asked) == 2
+    for (car, _), emaid in zip(cars, emaids, strict=True):
+        assert (await desk.find(emaid)).state == "ended"  # type: ignore[union-attr]
+        assert (await refused(market.install("c", car))).code is Code.NO_CONTRACT

@@ -1,6 +1,7 @@
 """What is revoked is refused by the roles: when it comes in, and after it was stored."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -168,17 +169,21 @@ async def test_a_pool_that_cannot_be_reached_stops_nobody_elses_end(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     emaids = [(await world.car_with_contract())[1] for _ in range(3)]
-    delete = BundlePool.delete
+    delete = BundlePool.delete_many
 
-    async def failing(pool: BundlePool, emaid: str) -> None:
-        if emaid == emaids[1]:
+    async def failing(pool: BundlePool, many: Sequence[str]) -> Sequence[str]:
+        if emaids[2] in many:
             raise MarketError(Code.PEER, "no pool there")
-        await delete(pool, emaid)
+        await delete(pool, [emaid for emaid in many if emaid != emaids[1]])
+        return [emaid for emaid in many if emaid == emaids[1]]
 
     with monkeypatch.context() as patch:
-        patch.setattr(BundlePool, "delete", failing)
+        patch.setattr(termination, "MANY", 2)
+        patch.setattr(BundlePool, "delete_many", failing)
         last = lines_of(await world.http.post("/msp/v1/terminations", json={"emaids": emaids}))[-1]
-    assert (last["finished"], last["failures"], last["failed"]) == (True, 1, [emaids[1]])
+        states = [(await world.market.msp.find(emaid)) for emaid in emaids]
+    assert (last["finished"], last["failures"], last["failed"]) == (True, 2, emaids[1:])
+    assert [each.state for each in states if each is not None] == ["ended", "ending", "ending"]
     last = lines_of(await world.http.post("/msp/v1/terminations", json={"emaids": emaids}))[-1]
     assert last["failures"] == 0
     for emaid in emaids:
