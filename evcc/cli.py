@@ -20,6 +20,8 @@ examples:
       plain TCP, the driver identifies himself at the charger
   evcc run --vehicle car --protocols iso20-dc,iso2 --control dynamic --bidirectional
       ISO 15118-20 DC if the charger has it, else -2; the charger sets the power, in both directions
+  evcc run --vehicle car --connect 127.0.0.1:61341 --protocols din
+      DIN 70121: DC, without TLS, the driver identifies himself at the charger
   evcc contracts list --vehicle car
 """
 
@@ -92,7 +94,7 @@ def _add_run(commands: Any, epilog: str) -> None:
         dest="protocols",
         metavar="LIST",
         type=_listed,
-        help="what to speak, the preferred one first: iso20-dc,iso20-ac,iso2"
+        help="what to speak, the preferred one first: iso20-dc,iso20-ac,iso2,din"
         " (default: in this order, all that the vehicle folder has the certificates for)",
     )
     run.add_argument(

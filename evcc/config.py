@@ -17,12 +17,12 @@ from v2g import timing
 from v2g.endpoint import Endpoint
 from v2g.errors import IdentifierError
 from v2g.identifiers import Emaid
-from v2g.protocols import ISO2, ISO20_AC, ISO20_DC, Edition
+from v2g.protocols import DIN, ISO2, ISO20_AC, ISO20_DC, Edition
 from v2g.security.dialects import DIALECTS, STANDARD, Dialect
 
 COMMAND_LINE = "command line"
 
-SPOKEN: Mapping[str, Edition] = {edition.key: edition for edition in (ISO20_DC, ISO20_AC, ISO2)}
+SPOKEN: Mapping[str, Edition] = {edition.key: edition for edition in (ISO20_DC, ISO20_AC, ISO2, DIN)}
 """The protocol editions that the car speaks by their short names, those it likes best first."""
 
 NotNegative = Annotated[float, Meta(ge=0)]
@@ -169,7 +169,7 @@ class File(Section, frozen=True):
     """The whole file. Every key has a default, so an empty file is a good one.
 
     ``protocols`` are keys of :data:`SPOKEN` in the order of preference; none means all that the vehicle
-    folder has the certificates and settings for.
+    folder has the certificates and settings for. With DIN 70121 alone, payment is external and without TLS.
     """
 
     payment: Payment = Payment.CONTRACT
@@ -241,6 +241,16 @@ def _config(file: File, overrides: Mapping[str, Any], source: Path | str) -> Con
 
     def fail(key: str, reason: str) -> ConfigError:
         return ConfigError(COMMAND_LINE if key in overrides else source, key, reason)
+
+    if file.protocols == (DIN.key,):
+        for key, excluded in (
+            ("payment", file.payment is Payment.CONTRACT),
+            ("network.tls", file.network.tls),
+        ):
+            if excluded and key in overrides:
+                raise fail(key, "DIN 70121 knows neither contracts nor TLS")
+        plain = msgspec.structs.replace(file.network, tls=False)
+        file = msgspec.structs.replace(file, payment=Payment.EXTERNAL, network=plain)
 
     connect = None
     if file.network.connect:

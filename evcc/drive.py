@@ -232,14 +232,19 @@ async def _secure(visit: Visit, stream: Stream, report: Report, setup: Deadline)
 
 
 def _speakable(visit: Visit, stream: Stream, resumed: Paused | None) -> list[Protocol]:
-    """Return the protocols that may be spoken over this connection: -20 never below TLS 1.3.
+    """Return the protocols that may be spoken over this connection: -20 never below TLS 1.3, DIN without TLS.
 
     A paused session is resumed in its own protocol.
     """
     version = stream.tls.version if stream.tls is not None else "a plain connection"
-    spoken = [protocol for protocol in visit.protocols if version == TLS13 or not protocol.tls13]
+    spoken = [
+        protocol
+        for protocol in visit.protocols
+        if (version == TLS13 or not protocol.tls13) and (stream.tls is None or not protocol.plain)
+    ]
     if not spoken:
-        raise NotOfferedError(f"{TLS13}, which ISO 15118-20 needs", version)
+        wanted = "a plain connection" if visit.protocols[0].plain else f"{TLS13}, which ISO 15118-20 needs"
+        raise NotOfferedError(wanted, version)
     if resumed is None:
         return spoken
     return [protocol for protocol in spoken if protocol.edition.key == resumed.protocol] or spoken

@@ -72,7 +72,7 @@ class Flow:
         renegotiates_after = limits.renegotiate_after_rounds if self.renegotiable else 0
         if 0 < renegotiates_after <= rounds and not self.context.report.renegotiations:
             return Stop.RENEGOTIATION
-        fresh = self.pausable and self.context.resumed is None
+        fresh = self.pausable and not self.context.report.pauses
         if fresh and 0 < limits.pause_after_rounds <= rounds:
             return Stop.PAUSE
         return None

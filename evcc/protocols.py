@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
-from evcc.config import COMMAND_LINE, SPOKEN, Config
+from evcc.config import COMMAND_LINE, SPOKEN, Config, Payment
 from evcc.context import Context, Paused
+from evcc.din.session import Session as DinSession
 from evcc.errors import ConfigError
 from evcc.iso2.session import Session as Iso2Session
 from evcc.iso20.session import Session as Iso20Session
@@ -15,7 +16,7 @@ from pki.hierarchy import ISO20_FOLDER
 from v2g.net.keylog import KeyLog
 from v2g.net.tls import ClientTls
 from v2g.net.tls_config import Iso20Client
-from v2g.protocols import ISO2, ISO20_AC, ISO20_DC, Edition
+from v2g.protocols import DIN, ISO2, ISO20_AC, ISO20_DC, Edition
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Protocol:
 
     ``run`` goes through a session and returns it if it was paused; ``store`` is which contract store it
     uses; ``missing`` returns what a vehicle lacks for it, nothing if it lacks nothing. With ``tls13`` it is
-    spoken over TLS 1.3 only.
+    spoken over TLS 1.3 only, with ``plain`` without TLS only.
     """
 
     edition: Edition
@@ -32,6 +33,12 @@ class Protocol:
     store: str
     missing: Callable[[Vehicle], str]
     tls13: bool = False
+    plain: bool = False
+
+
+async def _din(context: Context) -> Paused | None:
+    await DinSession(context).run()
+    return None
 
 
 async def _iso2(context: Context) -> Paused | None:
@@ -46,10 +53,12 @@ def _lacks_iso20(vehicle: Vehicle) -> str:
     return "" if vehicle.iso20 is not None else f"there is no folder {vehicle.directory / ISO20_FOLDER}"
 
 
+def _lacks_dc(vehicle: Vehicle) -> str:
+    return "" if vehicle.dc is not None else f"{vehicle.directory / SETTINGS_NAME} has no [dc]"
+
+
 def _lacks_iso20_dc(vehicle: Vehicle) -> str:
-    if vehicle.dc is None:
-        return f"{vehicle.directory / SETTINGS_NAME} has no [dc]"
-    return _lacks_iso20(vehicle)
+    return _lacks_dc(vehicle) or _lacks_iso20(vehicle)
 
 
 PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
@@ -57,6 +66,7 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
         ISO20_DC.key: Protocol(ISO20_DC, _iso20, "iso20", _lacks_iso20_dc, tls13=True),
         ISO20_AC.key: Protocol(ISO20_AC, _iso20, "iso20", _lacks_iso20, tls13=True),
         ISO2.key: Protocol(ISO2, _iso2, "iso2", lambda _vehicle: ""),
+        DIN.key: Protocol(DIN, _din, "iso2", _lacks_dc, plain=True),
     }
 )
 """By the short names of their editions; :data:`evcc.config.SPOKEN` has the usual order."""
@@ -74,6 +84,8 @@ def offered(config: Config, vehicle: Vehicle) -> tuple[Protocol, ...]:
         problem = protocol.missing(vehicle)
         if not problem and protocol.tls13 and not config.tls:
             problem = "ISO 15118-20 is spoken over TLS 1.3 only, and network.tls is false"
+        if not problem and protocol.plain and (config.tls or config.payment is Payment.CONTRACT):
+            problem = "DIN 70121 is spoken without TLS and paid externally: --no-tls --payment external"
         if not problem:
             chosen.append(protocol)
         elif config.protocols:

@@ -24,9 +24,9 @@ examples:
   secc run --pki pki --backend http://127.0.0.1:8080 --roots-from-backend
       take contracts of every provider whose root the market knows
   secc run --no-tls --no-sdp --listen 127.0.0.1:61341
-      plain TCP, external payment only, no certificates needed
+      plain TCP, external payment only, no certificates needed: -2 and DIN 70121
   secc run --pki pki --protocols iso20-dc --no-sdp --listen [::1]:0
-      one protocol only; without --protocols the charger speaks -2 and -20 and the car chooses
+      one protocol only; without --protocols the charger speaks -2, -20, DIN and the car chooses
   secc diagram --protocol iso20-dc
       the states of a session, drawn from the table that runs it
   secc config > secc.toml && secc run --config secc.toml
@@ -100,7 +100,7 @@ def build_parser() -> argparse.ArgumentParser:
         dest="network.protocols",
         metavar="KEY,…",
         type=_keys,
-        help="speak these only: iso2, iso20-ac, iso20-dc, iso20-wpt, iso20-acdp",
+        help="speak these only: iso2, din, iso20-ac, iso20-dc, iso20-wpt, iso20-acdp",
     )
     run.add_argument("--json", action="store_true", help="print the ready line as JSON")
     run.add_argument("--verbose", "-v", action="store_true", help="log every connection, not only trouble")
@@ -110,7 +110,7 @@ def build_parser() -> argparse.ArgumentParser:
     diagram.add_argument(
         "--protocol",
         default="iso2",
-        choices=("iso2", "iso20-ac", "iso20-dc", "iso20-wpt", "iso20-acdp"),
+        choices=("iso2", "din", "iso20-ac", "iso20-dc", "iso20-wpt", "iso20-acdp"),
         help="whose table to draw (default: iso2)",
     )
     return parser

@@ -25,6 +25,7 @@ _PROTOCOLS = tuple(
     edition.key
     for edition in (
         protocols.ISO2,
+        protocols.DIN,
         protocols.ISO20_AC,
         protocols.ISO20_DC,
         protocols.ISO20_WPT,
@@ -50,7 +51,7 @@ class Network(Section, frozen=True, kw_only=True):
     plain: bool = True
     max_connections: Annotated[int, Meta(ge=1, le=10_000)] = 32
     max_message_bytes: Annotated[int, Meta(ge=1024, le=65535)] = 65535
-    protocols: tuple[str, ...] = ("iso2", "iso20-ac", "iso20-dc")
+    protocols: tuple[str, ...] = ("iso2", "iso20-ac", "iso20-dc", "din")
     iso20_plain: bool = False
     iso2_tls13: bool = True
     handshake_timeout_s: Annotated[float, Meta(gt=0, le=18)] = 10.0

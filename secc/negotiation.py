@@ -4,8 +4,8 @@ The car lists what it speaks with priorities, 1 the highest. The charger takes t
 prefers most among those it speaks itself [V2G2-167][V2G2-170]: the namespace must be equal and the major
 version too; another minor version is a minor deviation.
 
-
-What is spoken depends on the connection: ISO 15118-20 needs TLS 1.3, and the protocol an outlet of its kind.
+What is spoken depends on the connection: ISO 15118-20 needs TLS 1.3, DIN 70121 none at all, and the protocol an
+outlet of its kind.
 """
 
 from collections.abc import Sequence
@@ -53,8 +53,15 @@ def spoken_on(protocols: Sequence[Protocol], tls: TlsInfo | None, charger: Charg
         protocol
         for protocol in protocols
         if (protocol.outlet is None or charger.station.has(protocol.outlet))
-        and (_secure_enough(tls, charger) if protocol.tls13 else _old_enough(tls, charger))
+        and _goes_with(protocol, tls, charger)
     ]
+
+
+def _goes_with(protocol: Protocol, tls: TlsInfo | None, charger: Charger) -> bool:
+    """Tell whether a protocol may be spoken over this TLS; DIN 70121 knows none, and no contracts either."""
+    if protocol.external:
+        return tls is None and charger.config.payment.external
+    return _secure_enough(tls, charger) if protocol.tls13 else _old_enough(tls, charger)
 
 
 def _secure_enough(tls: TlsInfo | None, charger: Charger) -> bool:

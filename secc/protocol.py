@@ -31,6 +31,7 @@ class Protocol:
                                                placeholders; raises KeyError for what is no request
     ``outlet``                                 the kind of outlet it charges with; None: either
     ``tls13``                                  True if it is spoken over TLS 1.3 only
+    ``external``                               True if it knows neither contracts nor TLS
     ``sequence_error``, ``unknown_session``    the codes that the engine itself gives
     """
 
@@ -42,6 +43,7 @@ class Protocol:
     refuse: Callable[[type[XsdType], str, Any], XsdType]
     outlet: Kind | None = None
     tls13: bool = False
+    external: bool = False
     sequence_error: str = "FAILED_SequenceError"
     unknown_session: str = "FAILED_UnknownSession"
 

@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from secc import iso2, iso20
+from secc import din, iso2, iso20
 from secc.protocol import Protocol
 
 ALL: Mapping[str, Protocol] = MappingProxyType(
-    {protocol.key: protocol for protocol in (iso2.PROTOCOL, iso20.AC, iso20.DC, iso20.WPT, iso20.ACDP)}
+    {
+        protocol.key: protocol
+        for protocol in (iso2.PROTOCOL, din.PROTOCOL, iso20.AC, iso20.DC, iso20.WPT, iso20.ACDP)
+    }
 )
 """Every protocol by its key."""
 

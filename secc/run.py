@@ -52,6 +52,8 @@ def run(config_file: str | None, changes: Mapping[str, Any], *, as_json: bool, v
     source = config_file or "command line"
     config = load(config_file) if config_file else Config()
     config = override(config, changes)
+    if all(protocol.external for protocol in chosen(config.network.protocols)):
+        config = override(config, {"network.tls": False})  # there is nothing to speak over it
     check(config, source)
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,

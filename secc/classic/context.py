@@ -51,4 +51,5 @@ class ClassicContext(Context):
 
 def _at(steps: tuple[tuple[float, float], ...], elapsed_s: float) -> list[float]:
     """Return the step in force in a list of at most one."""
-    return [watts for start_s, watts in steps if start_s <= elapsed_s][-1:]
+    found = [watts for start_s, watts in steps if start_s <= elapsed_s][-1:]
+    return [watts for watts in found if watts != UNLIMITED_W]

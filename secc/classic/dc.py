@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from exi.schema import XsdType
 from secc.classic.context import ClassicContext as Context
 from secc.classic.words import Words
 from secc.dc_supply import DcRating
@@ -45,10 +44,10 @@ def take_limits(context: Context, limits: Any) -> None:
         context.max_charge_w = max(0.0, number(limits.ev_maximum_power_limit))
 
 
-def charge_parameter(words: Words, context: Context) -> XsdType:
+def charge_parameter(words: Words, context: Context) -> Any:
     """Return the DC_EVSEChargeParameter of the session's outlet."""
     rating = context.dc.supply.rating
-    made: XsdType = words.messages.DC_EVSEChargeParameter(
+    return words.messages.DC_EVSEChargeParameter(
         dc_evse_status=status(words, context, ready=False),
         evse_maximum_current_limit=words.at_most(rating.max_current_a, A),
         evse_maximum_power_limit=words.at_most(rating.max_power_w, W),
@@ -58,7 +57,6 @@ def charge_parameter(words: Words, context: Context) -> XsdType:
         evse_current_regulation_tolerance=words.quantity(1, A),
         evse_peak_current_ripple=words.quantity(1, A),
     )
-    return made
 
 
 def status(
@@ -69,7 +67,7 @@ def status(
     checking: bool = False,
     isolated: bool = True,
     wish: Wish | None = None,
-) -> XsdType:
+) -> Any:
     """Return the DC_EVSEStatus; a charger that is to stop says so."""
     codes, levels = words.messages.DC_EVSEStatusCode, words.messages.IsolationLevel
     code = codes.EVSE_Ready if ready else codes.EVSE_NotReady
@@ -77,13 +75,12 @@ def status(
         code = codes.EVSE_IsolationMonitoringActive
     if context.charger.stopping:
         code = codes.EVSE_Shutdown
-    made: XsdType = words.messages.DC_EVSEStatus(
+    return words.messages.DC_EVSEStatus(
         evse_isolation_status=levels.Valid if isolated and ready else levels.Invalid,
         evse_status_code=code,
         notification_max_delay=0,
         evse_notification=words.notification(context, wish),
     )
-    return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,9 +69,7 @@ def _charge_parameters(processing: EVSEProcessing, context: Context) -> iso2.Cha
             evse_max_current=WORDS.quantity(rating.max_current_a, "A"),
         )
     else:
-        found = dc.charge_parameter(WORDS, context)
-        assert isinstance(found, iso2.DC_EVSEChargeParameter)
-        limits = found
+        limits = dc.charge_parameter(WORDS, context)
     return iso2.ChargeParameterDiscoveryRes(
         response_code=ResponseCode.OK, evse_processing=processing, evse_charge_parameter=limits
     )

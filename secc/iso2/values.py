@@ -31,10 +31,9 @@ def ac_status(context: Iso2Context, wish: Wish | None = None) -> iso2.AC_EVSESta
 
 def status(context: Iso2Context) -> iso2.EVSEStatus:
     """Return the charger's status in the class for the session's outlet."""
-    if not isinstance(context.outlet, DcOutlet):
-        return ac_status(context)
-    made = dc.status(WORDS, context)
-    assert isinstance(made, iso2.DC_EVSEStatus)
+    made: iso2.EVSEStatus = ac_status(context)
+    if isinstance(context.outlet, DcOutlet):
+        made = dc.status(WORDS, context)
     return made
 
 

@@ -119,12 +119,14 @@ def meet(
         spoken = offered(settings, loaded)
         stores = {name: ContractStore.open(place) for name, place in loaded.contract_folders.items()}
         report = Report()
+        changes = {"network.listen": f"[{HOST}]:{PORT}"} | dict(charger or {})
+        place = make_charger(world, clock, market, changes)
         server = Server(
-            make_charger(world, clock, market, {"network.listen": f"[{HOST}]:{PORT}"} | dict(charger or {})),
+            place,
             chosen(protocols),
             network,
             Tracer("secc", charger_trace, clock.now),
-            tls=server_tls_of(world, clock),
+            tls=server_tls_of(world, clock) if place.config.network.tls else None,
         )
         await server.start()
         try:

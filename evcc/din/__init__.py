@@ -1,0 +1,1 @@
+"""The car's session in DIN 70121."""
