@@ -28,7 +28,7 @@ def config(**changes: Any) -> Config:
 
 
 def test_every_protocol_has_the_key_of_its_edition() -> None:
-    assert list(ALL) == ["iso2", "iso20-ac", "iso20-dc", "iso20-wpt", "iso20-acdp"]
+    assert list(ALL) == ["iso2", "din", "iso20-ac", "iso20-dc", "iso20-wpt", "iso20-acdp"]
     assert [protocol.key for protocol in chosen(Config().network.protocols)] == list(ALL)[:3]
 
 
