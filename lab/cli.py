@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
+from lab.decode_cli import add_parser as add_decode
 from lab.explain.command import add_parser as add_explain
 from pki.commands import add_parser as add_pki
 from v2g.net.process import ends_when_the_reader_leaves
@@ -26,6 +27,7 @@ examples:
   pnclab report runs/latest       draw a run again from its trace
   pnclab table runs/latest        its messages, bytes, times and deadlines
   pnclab explain runs/latest      the installation in it, every cryptographic step
+  pnclab decode field.pcapng      the sessions in a capture of any car and charger
   pnclab pki show runs/latest/pki
 """
 
@@ -73,6 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
     shape.add_argument("--svg", type=Path, metavar="FILE", help="write the first table as a picture instead")
     table.set_defaults(run=_table)
 
+    add_decode(commands)
     add_explain(commands)
     add_pki(commands)
     return parser
