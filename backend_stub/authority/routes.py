@@ -8,10 +8,11 @@ Lists and OCSP answers are for everybody, because certificates point to them.
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from datetime import datetime
 from email.utils import format_datetime
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from cryptography import x509
@@ -37,6 +38,7 @@ from backend_stub.certificates import UNREADABLE
 from backend_stub.errors import Code, MarketError
 from backend_stub.web.answers import refusals
 from backend_stub.web.fields import Body, PcidField, decode_base64
+from backend_stub.web.quick import Handler, QuickAnswer
 from pki.chain import parse
 from pki.errors import CertificateError
 from pki.revocation import Reason
@@ -54,6 +56,7 @@ NDJSON = "application/x-ndjson"
 
 _PEM_BEGIN = b"-----BEGIN"
 _MAX_QUESTION = 8192  # characters of an OCSP request in a URL
+_NOT_CACHED: Mapping[str, str] = MappingProxyType({"Cache-Control": "no-store"})
 
 
 def _certificate(value: Any) -> x509.Certificate:
@@ -284,6 +287,16 @@ def status_router(authority: CertificateAuthority) -> APIRouter:
     return routes
 
 
+def quick_doors(authority: CertificateAuthority) -> Mapping[tuple[str, str], Handler]:
+    """Return the short way of ``POST /ocsp``: every charger of an operator asks, for every car."""
+
+    async def ask(_scope: Mapping[str, Any], question: bytes) -> QuickAnswer:
+        answer = await authority.ocsp(question)
+        return QuickAnswer(answer.document, OCSP_RESPONSE, _NOT_CACHED)
+
+    return {("POST", "/ocsp"): ask}
+
+
 async def _lines(
     authority: CertificateAuthority, selection: Selection, reason: Reason
 ) -> AsyncIterator[bytes]:
@@ -325,7 +338,7 @@ def _from_url(question: str) -> bytes:
 
 def _ocsp(answer: OcspAnswer, *, cached: bool) -> Response:
     """Return an OCSP answer over HTTP, with how long a cache may keep it [RFC 5019 6.2]."""
-    headers = {"Cache-Control": "no-store"}
+    headers = _NOT_CACHED
     if cached and answer.until is not None and answer.produced_at is not None:
         age = int((answer.until - answer.produced_at).total_seconds()) // 4
         headers = {

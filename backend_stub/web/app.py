@@ -29,6 +29,7 @@ from backend_stub.web.answers import install_error_handlers
 from backend_stub.web.conditional import ConditionalGet
 from backend_stub.web.docs import install_docs
 from backend_stub.web.envelope import Envelope
+from backend_stub.web.quick import QuickDoors
 from v2g.trace import Tracer
 
 _DESCRIPTION = """\
@@ -104,6 +105,7 @@ def create_app(
     app.include_router(access_routes.router(gate))
     install_docs(app)
     install_error_handlers(app)
+    app.add_middleware(QuickDoors, doors=authority_routes.quick_doors(market.authority))
     app.add_middleware(ConditionalGet)
     app.add_middleware(CallContext)
     app.add_middleware(Envelope, tracer=tracer, monotonic=monotonic, gate=gate, large_bodies=_LARGE_BODIES)
