@@ -14,6 +14,7 @@ from typing import Any
 
 from lab.decode_cli import add_parser as add_decode
 from lab.explain.command import add_parser as add_explain
+from lab.link_cli import add_parser as add_link
 from pki.commands import add_parser as add_pki
 from v2g.net.process import ends_when_the_reader_leaves
 
@@ -28,6 +29,7 @@ examples:
   pnclab table runs/latest        its messages, bytes, times and deadlines
   pnclab explain runs/latest      the installation in it, every cryptographic step
   pnclab decode field.pcapng      the sessions in a capture of any car and charger
+  pnclab link run --to 127.0.0.1:8080 --preset lte-edge    a mobile link before a backend
   pnclab pki show runs/latest/pki
 """
 
@@ -77,6 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_decode(commands)
     add_explain(commands)
+    add_link(commands)
     add_pki(commands)
     return parser
 

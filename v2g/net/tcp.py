@@ -126,10 +126,7 @@ class TcpStream(asyncio.Protocol):
         """Drop the connection with a reset."""
         self._closing = True
         if self._transport is not None:
-            sock = self._transport.get_extra_info("socket")
-            with contextlib.suppress(OSError):  # it may be closed already
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
-            self._transport.abort()
+            abort_with_reset(self._transport)
 
     # What the transport calls.
 
@@ -181,6 +178,14 @@ class TcpStream(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Let writers go on."""
         self._writable.set()
+
+
+def abort_with_reset(transport: asyncio.WriteTransport) -> None:
+    """Drop a connection at once, and have the kernel send a reset instead of a FIN."""
+    sock = transport.get_extra_info("socket")
+    with contextlib.suppress(OSError):  # it may be closed already
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+    transport.abort()
 
 
 def describe(sockaddr: "tuple[str, int] | tuple[str, int, int, int] | str | None") -> str:
