@@ -15,13 +15,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import sqlalchemy as sa
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -123,8 +124,29 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def measure(server: Server, name: str, questions: Sequence[bytes], expected: OCSPCertStatus) -> float:
-    """Ask all questions and print rate, times and the server's work; return the rate."""
+async def some_serials(database: str, issuer: x509.Certificate, count: int) -> list[int]:
+    """Return serial numbers of certificates of a CA that a market's index has."""
+    index = Database(database)
+    try:
+        query = sa.text(
+            "SELECT serial FROM authority_certificate JOIN authority_issuer ON id = issuer_id "
+            "WHERE fingerprint = :fingerprint AND revoked_at IS NULL LIMIT :count"
+        )
+        chosen = {"fingerprint": fingerprint_sha256(issuer), "count": count}
+        rows = await index.read(lambda connection: list(connection.execute(query, chosen).scalars()))
+    finally:
+        index.close()
+    return [int(serial, 16) for serial in rows]
+
+
+async def measure(
+    server: Server,
+    name: str,
+    questions: Sequence[bytes],
+    expected: OCSPCertStatus,
+    say: Callable[[str], None] = print,
+) -> float:
+    """Ask all questions and say rate, times and the server's work; return the rate."""
     url = server.url
     place = urlsplit(url)
     waiting = list(enumerate(questions))
@@ -155,7 +177,7 @@ async def measure(server: Server, name: str, questions: Sequence[bytes], expecte
         if status is not expected:
             raise RuntimeError(f"{name}: {status}, expected {expected}")
     times.sort()
-    print(
+    say(
         f"{name:<44} {rate:8.0f} a second   median {statistics.median(times):5.2f} ms   "
         f"p99 {times[int(len(times) * 0.99)]:6.2f} ms   processor {cpu_ms:4.2f} ms each"
     )
