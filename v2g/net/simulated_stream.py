@@ -105,6 +105,11 @@ class SimulatedStream:
         """None: TLS stands above this layer."""
         return None
 
+    @property
+    def readable(self) -> bool:
+        """Whether a read would come back at once: with bytes, the end or an error."""
+        return bool(self._received) or self._eof or self._end is not None
+
     async def read(self) -> bytes:
         """Wait for bytes and return all that is there; with chunking, one piece at most."""
         while not self._received:
