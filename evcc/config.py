@@ -51,6 +51,13 @@ class Current(StrEnum):
     DC = "dc"
 
 
+class Renewal(StrEnum):
+    """How a -2 car replaces a contract that is about to end: by a new installation, or by CertificateUpdate."""
+
+    INSTALLATION = "installation"
+    UPDATE = "update"
+
+
 class Control(StrEnum):
     """Who decides about the power in ISO 15118-20: the car within a schedule, or the charger."""
 
@@ -116,7 +123,8 @@ class Charging(Section, frozen=True):
 class Contract(Section, frozen=True):
     """``[contract]``: when a stored contract is replaced, and what a delivered one must satisfy.
 
-    A contract that ends within ``renew_before_h`` hours counts as expired.
+    A contract that ends within ``renew_before_h`` hours counts as expired. ``renewal`` is how a -2 car replaces
+    one that is still valid; one that has run out can only be installed anew.
 
     For -20: ``maximum`` is how many contracts are asked for in one installation, ``prioritized_emaids``
     which of them first, ``dialect`` one of :data:`v2g.security.dialects.DIALECTS`. With
@@ -125,6 +133,7 @@ class Contract(Section, frozen=True):
     """
 
     renew_before_h: NotNegative = 24.0
+    renewal: Renewal = Renewal.INSTALLATION
     check_digit: CheckDigit = CheckDigit.REQUIRE
     maximum: Annotated[int, Meta(ge=1, le=8)] = 5
     prioritized_emaids: Annotated[tuple[str, ...], Meta(max_length=8)] = ()

@@ -132,7 +132,7 @@ class Exchange:
             raise SequenceError(f"waiting for {expected.__name__}", received.name)
         code = str(getattr(envelope.body, "response_code", ""))
         if code.startswith("FAILED"):
-            raise ResponseCodeError(received.name, code)
+            raise ResponseCodeError(received.name, code, envelope.body)
         if code.startswith("WARNING"):
             self._channel.tracer.event("response.warning", name=received.name, code=code)
         self.signature = envelope.signature

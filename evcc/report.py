@@ -92,6 +92,7 @@ class Report(msgspec.Struct):
     evse_id: str | None = None
     payment: str | None = None
     contract_installed: bool = False
+    contract_updated: bool = False
     contracts_installed: list[str] = []
     emaid: str | None = None
     energy_wh: float = 0.0

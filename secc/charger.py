@@ -59,6 +59,11 @@ class Charger:
         return self.source is not None and self.config.installation.offer
 
     @property
+    def updates(self) -> bool:
+        """True if contracts of ISO 15118-2 can be updated here (over TLS)."""
+        return self.installs and self.config.installation.update
+
+    @property
     def takes_contracts(self) -> bool:
         """True if Plug & Charge is possible here with ISO 15118-2 (over TLS)."""
         return self.config.payment.contract and bool(self.trust.mo)

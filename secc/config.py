@@ -103,6 +103,8 @@ class Installation(Section, frozen=True, kw_only=True):
     """``[installation]``: the certificate service."""
 
     offer: bool = True
+    update: bool = True
+    update_retry_days: Annotated[int, Meta(ge=-1, le=32767)] = 0
     give_up: Literal["message", "ongoing"] = "ongoing"
     answer_after_s: Annotated[float, Meta(gt=0, le=4)] = 1.0
 

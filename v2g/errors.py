@@ -105,10 +105,11 @@ class V2GTimeout(V2GError):  # noqa: N818 - named like the timers of the standar
 
 
 class ResponseCodeError(V2GError):
-    """The peer answered with a FAILED code; ``message`` is the name of its response."""
+    """The peer answered with a FAILED code; ``message`` is the name of its response, ``response`` its body."""
 
-    def __init__(self, message: str, code: str) -> None:
+    def __init__(self, message: str, code: str, response: object = None) -> None:
         super().__init__(f"{message} carries {code}")
+        self.response = response
         self.message = message
         self.code = code
 

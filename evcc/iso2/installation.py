@@ -1,4 +1,4 @@
-"""Certificate installation in ISO 15118-2: what the car asks for, and the examination of the answer.
+"""Certificate installation and update in ISO 15118-2: what the car asks for, and the examination of the answer.
 
 See :mod:`evcc.examination` for the checks and their order.
 """
@@ -20,6 +20,7 @@ from v2g.messages import iso2, xmldsig
 from v2g.security.envelope import Envelope, open_iso2
 from v2g.security.signature import (
     sign_certificate_installation_req,
+    sign_certificate_update_req,
     verify_certificate_installation_res,
 )
 from v2g.trace import Tracer
@@ -34,22 +35,47 @@ def build_request(
 
     It names the V2G roots that this car holds, so that a provisioning service under one of them answers.
     """
-    identifiers = [issuer_serial(root) for root in roots]
     request = iso2.CertificateInstallationReq(
         id=REQUEST_ID,
         oem_provisioning_cert=certificate.public_bytes(Encoding.DER),
-        list_of_root_certificate_ids=iso2.ListOfRootCertificateIDs(
-            root_certificate_id=[
-                xmldsig.X509IssuerSerial(x509_issuer_name=name, x509_serial_number=serial)
-                for name, serial in identifiers
-            ]
-        ),
+        list_of_root_certificate_ids=_identifiers(roots),
     )
     return request, sign_certificate_installation_req(request, key)
 
 
+def build_update(
+    old: Contract, roots: Sequence[x509.Certificate]
+) -> tuple[iso2.CertificateUpdateReq, xmldsig.Signature]:
+    """Return the request for the successor of a contract, and its signature, made with the contract's key."""
+    request = iso2.CertificateUpdateReq(
+        id=REQUEST_ID,
+        contract_signature_cert_chain=chain_of(old),
+        emaid=old.emaid,
+        list_of_root_certificate_ids=_identifiers(roots),
+    )
+    return request, sign_certificate_update_req(request, old.ecdsa_key)
+
+
+def chain_of(contract: Contract) -> iso2.CertificateChain:
+    """Return a contract's certificates as messages carry them: leaf, sub-CA 2, sub-CA 1."""
+    above = [certificate.public_bytes(Encoding.DER) for certificate in contract.sub_certificates]
+    return iso2.CertificateChain(
+        certificate=contract.certificate.public_bytes(Encoding.DER),
+        sub_certificates=iso2.SubCertificates(certificate=above) if above else None,
+    )
+
+
+def _identifiers(roots: Sequence[x509.Certificate]) -> iso2.ListOfRootCertificateIDs:
+    return iso2.ListOfRootCertificateIDs(
+        root_certificate_id=[
+            xmldsig.X509IssuerSerial(x509_issuer_name=name, x509_serial_number=serial)
+            for name, serial in map(issuer_serial, roots)
+        ]
+    )
+
+
 def examine(
-    response: iso2.CertificateInstallationRes,
+    response: iso2.CertificateInstallationRes | iso2.CertificateUpdateRes,
     signature: xmldsig.Signature | None,
     *,
     key: ec.EllipticCurvePrivateKey,
@@ -60,7 +86,7 @@ def examine(
 ) -> Contract:
     """Return the delivered contract with its decrypted key, or raise :class:`InstallationError`.
 
-    ``key`` is the provisioning key, ``roots`` are the V2G roots of the car, ``at`` is the time to judge
+    ``key`` is the provisioning key, or for an update that of the old contract; ``roots`` are the V2G roots of the car, ``at`` is the time to judge
     validity at. That the key is the certificate's is [V2G2-823].
     """
     examiner = Examiner(Edition.ISO2, roots, at, check_digit, tracer)

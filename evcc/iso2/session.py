@@ -6,8 +6,9 @@ standard has the car terminate, and equally for answers that the car itself turn
 """
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from evcc import choice
 from evcc.classic.charging import Charging
@@ -16,18 +17,21 @@ from evcc.config import Current, Payment
 from evcc.context import Context, Paused
 from evcc.contracts import Contract
 from evcc.errors import InstallationError, NotOfferedError, ProtocolViolationError
-from evcc.iso2 import installation
+from evcc.iso2 import installation, update
 from evcc.iso2.ac import PHASES, AcTransfer
 from evcc.iso2.charging import Iso2Speech
 from evcc.ongoing import until_finished
 from evcc.report import Stop
-from v2g.messages import iso2
+from v2g.errors import ResponseCodeError
+from v2g.messages import iso2, xmldsig
 from v2g.messages.iso2 import EnergyTransferMode, PaymentOption, ResponseCode
 from v2g.security.signature import sign_authorization_req
 
 CERTIFICATE_SERVICE_ID = 2
 INSTALLATION_PARAMETER_SET = 1
+UPDATE_PARAMETER_SET = 2
 AUTHORIZATION_ID = "id1"
+_Delivery = TypeVar("_Delivery", iso2.CertificateInstallationRes, iso2.CertificateUpdateRes)
 
 
 DC_MODES = (
@@ -61,15 +65,10 @@ class Session:
         await self.session_setup()
         await self.service_discovery()
         if self.context.config.payment is Payment.EXTERNAL:
-            await self.payment_service_selection(PaymentOption.ExternalPayment, install=False)
+            await self.payment_service_selection(PaymentOption.ExternalPayment)
             await self.authorization()
         else:
-            contract = self.usable_contract()
-            if contract is None:
-                await self.service_detail()
-            await self.payment_service_selection(PaymentOption.Contract, install=contract is None)
-            if contract is None:
-                contract = await self.certificate_installation()
+            contract = await self.contract_to_pay_with()
             challenge = await self.payment_details(contract)
             await self.signed_authorization(contract, challenge)
         charging = self.charging()
@@ -122,6 +121,22 @@ class Session:
         self._mode = self._energy_transfer_mode()
         self.context.report.energy_transfer_mode = self._mode
 
+    async def contract_to_pay_with(self) -> Contract:
+        """Select payment by contract; return the contract, updated or installed first if that is due."""
+        old = update.due(self.context) if self._certificate_service() is not None else None
+        if old is not None and UPDATE_PARAMETER_SET in await self.service_detail():
+            await self.payment_service_selection(PaymentOption.Contract, UPDATE_PARAMETER_SET)
+            return await self.certificate_update(old)
+        contract = self.usable_contract()
+        if contract is not None:
+            await self.payment_service_selection(PaymentOption.Contract)
+            return contract
+        offered = await self.service_detail() if old is None else {INSTALLATION_PARAMETER_SET}
+        if INSTALLATION_PARAMETER_SET not in offered:
+            raise NotOfferedError("certificate installation", f"parameter sets {sorted(offered)}")
+        await self.payment_service_selection(PaymentOption.Contract, INSTALLATION_PARAMETER_SET)
+        return await self.certificate_installation()
+
     def usable_contract(self) -> Contract | None:
         """Return the contract to pay with, or None when a new one is to be installed."""
         installable = self._certificate_service() is not None
@@ -134,27 +149,24 @@ class Session:
             raise NotOfferedError("certificate installation, and the car has no usable contract", offered)
         return None
 
-    async def service_detail(self) -> None:
-        """Make sure that the certificate service can install, not only update."""
+    async def service_detail(self) -> set[int]:
+        """Ask what the certificate service can do; return its parameter sets."""
         request = iso2.ServiceDetailReq(service_id=CERTIFICATE_SERVICE_ID)
         response = await self.context.exchange.ask(request, iso2.ServiceDetailRes)
         if response.service_id != CERTIFICATE_SERVICE_ID:
             reason = f"it is about service {response.service_id}, not {CERTIFICATE_SERVICE_ID}"
             raise ProtocolViolationError("ServiceDetailRes", reason)
         if response.service_parameter_list is None:
-            return  # the standard fixes the parameter sets of this service, so a charger may leave them out
-        sets = [found.parameter_set_id for found in response.service_parameter_list.parameter_set]
-        if INSTALLATION_PARAMETER_SET not in sets:
-            raise NotOfferedError("certificate installation", f"parameter sets {sets}")
+            # The standard fixes the parameter sets of this service, so a charger may leave them out.
+            return {INSTALLATION_PARAMETER_SET, UPDATE_PARAMETER_SET}
+        return {found.parameter_set_id for found in response.service_parameter_list.parameter_set}
 
-    async def payment_service_selection(self, option: PaymentOption, *, install: bool) -> None:
-        """Select charging, the way of payment, and the certificate service if it is needed."""
+    async def payment_service_selection(self, option: PaymentOption, certificates: int | None = None) -> None:
+        """Select charging, the way of payment, and a parameter set of the certificate service if it is needed."""
         selected = [iso2.SelectedService(service_id=self._offer.charge_service.service_id)]
-        if install:
+        if certificates is not None:
             selected.append(
-                iso2.SelectedService(
-                    service_id=CERTIFICATE_SERVICE_ID, parameter_set_id=INSTALLATION_PARAMETER_SET
-                )
+                iso2.SelectedService(service_id=CERTIFICATE_SERVICE_ID, parameter_set_id=certificates)
             )
         request = iso2.PaymentServiceSelectionReq(
             selected_payment_option=option,
@@ -164,21 +176,45 @@ class Session:
 
     async def certificate_installation(self) -> Contract:
         """Ask for a contract, examine what comes, and store it; only then is it used."""
-        context = self.context
-        car, clock, durations = context.vehicle, context.clock, context.report.durations
+        car = self.context.vehicle
         request, signature = installation.build_request(
             car.provisioning_certificate, car.provisioning_key, car.v2g_roots
         )
-        context.signed("CertificateInstallationReq", request.id)
+        return await self._delivered(
+            request, signature, iso2.CertificateInstallationRes, car.provisioning_key
+        )
+
+    async def certificate_update(self, old: Contract) -> Contract:
+        """Ask for the successor of a contract, examine and store it; it takes the place of the old one."""
+        request, signature = installation.build_update(old, self.context.vehicle.v2g_roots)
+        try:
+            contract = await self._delivered(request, signature, iso2.CertificateUpdateRes, old.ecdsa_key)
+        except ResponseCodeError as error:
+            update.refused(self.context, old, error)
+            raise
+        self.context.report.contract_updated = True
+        return contract
+
+    async def _delivered(
+        self,
+        request: iso2.CertificateInstallationReq | iso2.CertificateUpdateReq,
+        signature: xmldsig.Signature,
+        expected: type[_Delivery],
+        key: ec.EllipticCurvePrivateKey,
+    ) -> Contract:
+        """Send a signed request for a contract; examine the answer, which is sealed for ``key``, and store it."""
+        context = self.context
+        car, clock, durations = context.vehicle, context.clock, context.report.durations
+        context.signed(type(request).__name__, request.id)
         asked_at = clock.monotonic()
-        response = await context.exchange.ask(request, iso2.CertificateInstallationRes, signature=signature)
+        response = await context.exchange.ask(request, expected, signature=signature)
         answered_at = clock.monotonic()
         durations.installation_s = answered_at - asked_at
         try:
             contract = installation.examine(
                 response,
                 context.exchange.signature,
-                key=car.provisioning_key,
+                key=key,
                 roots=car.v2g_roots,
                 at=clock.now(),
                 check_digit=context.config.check_digit,
@@ -193,15 +229,8 @@ class Session:
 
     async def payment_details(self, contract: Contract) -> bytes:
         """Show the contract, and return the challenge that the charger wants signed."""
-        sub_certificates = [above.public_bytes(Encoding.DER) for above in contract.sub_certificates]
         request = iso2.PaymentDetailsReq(
-            emaid=contract.emaid,
-            contract_signature_cert_chain=iso2.CertificateChain(
-                certificate=contract.certificate.public_bytes(Encoding.DER),
-                sub_certificates=(
-                    iso2.SubCertificates(certificate=sub_certificates) if sub_certificates else None
-                ),
-            ),
+            emaid=contract.emaid, contract_signature_cert_chain=installation.chain_of(contract)
         )
         response = await self.context.exchange.ask(request, iso2.PaymentDetailsRes)
         return response.gen_challenge

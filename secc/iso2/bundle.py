@@ -29,12 +29,15 @@ _ENVELOPE_BYTES = 48
 _POINT_BYTES = 65
 
 
+Delivery = iso2.CertificateInstallationRes | iso2.CertificateUpdateRes
+
+
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """A response of the backend: the whole ``message``, its body, and its EXI as received."""
 
     message: iso2.V2G_Message
-    response: iso2.CertificateInstallationRes
+    response: Delivery
     exi: bytes
 
     @property
@@ -68,8 +71,8 @@ class Bundle:
             raise _garbled(f"cannot be encoded again: {error}") from error
 
 
-def read(data: bytes) -> Bundle:
-    """Decode a backend's response; raises BundleError GARBLED for anything but a CertificateInstallationRes."""
+def read(data: bytes, expected: type[Delivery] = iso2.CertificateInstallationRes) -> Bundle:
+    """Decode a backend's response; raises BundleError GARBLED for anything but an ``expected`` one."""
     try:
         message = exi.decode(data, iso2.SCHEMA)
     except exi.ExiError as error:
@@ -77,13 +80,13 @@ def read(data: bytes) -> Bundle:
     if not isinstance(message, iso2.V2G_Message):
         raise BundleError(BundleFailure.GARBLED, f"{type(message).__name__} instead of a V2G_Message")
     response = message.body.body_element
-    if not isinstance(response, iso2.CertificateInstallationRes):
+    if not isinstance(response, expected):
         found = type(response).__name__ if response is not None else "an empty body"
-        raise BundleError(BundleFailure.GARBLED, f"{found} instead of a CertificateInstallationRes")
+        raise BundleError(BundleFailure.GARBLED, f"{found} instead of a {expected.__name__}")
     return Bundle(message, response, data)
 
 
-def check_form(response: iso2.CertificateInstallationRes) -> None:
+def check_form(response: Delivery) -> None:
     """Check what needs no trust: lengths, point, and that eMAID and certificate agree. Raises BundleError."""
     envelope = response.contract_signature_encrypted_private_key.value
     if len(envelope) != _ENVELOPE_BYTES:

@@ -51,7 +51,11 @@ def refuse(request: type[XsdType], code: str, context: Iso2Context) -> iso2.Body
         RESPONSES[request],
         code,
         context,
-        {"evse_id": values.evse_id(context), "evse_time_stamp": values.time_stamp(context)},
+        {
+            "evse_id": values.evse_id(context),
+            "evse_time_stamp": values.time_stamp(context),
+            "retry_counter": context.charger.config.installation.update_retry_days,
+        },
         {
             iso2.AC_EVSEStatus: lambda _: status,
             iso2.EVSEStatus: lambda _: values.status(context),

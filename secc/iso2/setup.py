@@ -16,7 +16,7 @@ _THREE_PHASES = 3
 CHARGE_SERVICE_ID = 1
 CERTIFICATE_SERVICE_ID = 2
 INSTALLATION_SET_ID = 1
-"""Parameter set 2, Update, comes with CertificateUpdate."""
+UPDATE_SET_ID = 2
 
 
 def session_setup(request: Request[iso2.SessionSetupReq], context: Context) -> Reply | Refusal:
@@ -160,13 +160,17 @@ def service_detail(request: Request[iso2.ServiceDetailReq], context: Context) ->
 
 def _parameter_sets(context: Context) -> dict[int, list[iso2.ParameterSet]]:
     """Return the parameter sets of each service offered; charging has none."""
-    installation = iso2.ParameterSet(
-        parameter_set_id=INSTALLATION_SET_ID,
-        parameter=[iso2.Parameter(name="Service", string_value="Installation")],
-    )
-    known = {CERTIFICATE_SERVICE_ID: [installation]}
+    certificates = [_certificates(INSTALLATION_SET_ID, "Installation")]
+    if context.charger.updates:
+        certificates.append(_certificates(UPDATE_SET_ID, "Update"))
+    known = {CERTIFICATE_SERVICE_ID: certificates}
     offered: dict[int, list[iso2.ParameterSet]] = {CHARGE_SERVICE_ID: []}
     return offered | {s.service_id: known.get(s.service_id, []) for s in value_added_services(context)}
+
+
+def _certificates(number: int, service: str) -> iso2.ParameterSet:
+    parameter = iso2.Parameter(name="Service", string_value=service)
+    return iso2.ParameterSet(parameter_set_id=number, parameter=[parameter])
 
 
 def payment_service_selection(

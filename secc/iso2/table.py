@@ -53,6 +53,12 @@ TABLE = Table(
             installation.certificate_installation,
             State.PAYMENT_DETAILS,
         ),
+        row(
+            State.CONTRACT,
+            iso2.CertificateUpdateReq,
+            installation.certificate_update,
+            State.PAYMENT_DETAILS,
+        ),
         *(
             row(state, iso2.PaymentDetailsReq, identification.payment_details, State.SIGNED_AUTHORIZATION)
             for state in (State.CONTRACT, State.PAYMENT_DETAILS)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,17 @@ from evcc.contracts import ContractStore
 from evcc.drive import Visit, drive_up
 from evcc.protocols import offered, tls_of
 from evcc.report import Report
+from pki.chain import parse, public_key
 from secc.charger import Charger, Trust
 from secc.config import Config, override
+from secc.errors import BundleError
 from secc.protocols import chosen
 from secc.run import station_of
 from secc.server import Server
 from secc.sources import Bundles, Wanted
 from tests.evcc.bundle import usual
 from tests.evcc.bundle20 import Bundle20, usual20
+from tests.evcc.charger import wrapped
 from tests.evcc.material import EMAIDS, NOW
 from tests.evcc.material20 import World20
 from tests.evcc.scenario import build_vehicle, server_tls_of
@@ -42,6 +45,8 @@ class Market:
     world: World20
     count: int = 1
     delay_s: float = 0.0
+    failure: BundleError | None = None
+    """How it refuses updates."""
     wanted: list[Wanted] = field(default_factory=list)
 
     async def fetch(self, wanted: Wanted, tracer: Tracer, deadline: Deadline) -> Bundles:
@@ -50,7 +55,12 @@ class Market:
         if wanted.namespace == iso2.NAMESPACE:
             request = exi.decode(wanted.request_exi, iso2.SCHEMA)
             assert isinstance(request, iso2.V2G_Message)
+            wished = request.body.body_element
             message = usual(self.world).message()
+            if isinstance(wished, iso2.CertificateUpdateReq):
+                if self.failure is not None:
+                    raise self.failure
+                message = updated(self.world, wished)
             message.header.session_id = request.header.session_id
             return (exi.encode(message, iso2.SCHEMA),)
         emaids = [*wanted.emaids, *(emaid for emaid in EMAIDS if emaid not in wanted.emaids)]
@@ -61,6 +71,15 @@ class Market:
 
     async def close(self) -> None:
         return
+
+
+def updated(world: World20, request: iso2.CertificateUpdateReq) -> iso2.V2G_Message:
+    """The successor of a contract, sealed for the contract's own key."""
+    old = parse(request.contract_signature_cert_chain.certificate)
+    bundle = replace(usual(world), contract=world.contract(), receiver=public_key(old))
+    body = bundle.body()
+    fields = {name: getattr(body, name) for name in body.__struct_fields__}
+    return wrapped(iso2.CertificateUpdateRes(**fields, retry_counter=0), signature=bundle.sign(body))
 
 
 def encoded(bundle: Bundle20) -> bytes:

@@ -152,11 +152,17 @@ class TestServiceDiscovery:
 
 
 class TestServiceDetail:
-    def test_the_certificate_service_has_the_parameter_set_installation(self) -> None:
-        response = Desk().reach(State.SERVICE_SELECTION).ask(iso2.ServiceDetailReq(service_id=2))
-        (parameters,) = response.service_parameter_list.parameter_set
-        assert parameters.parameter_set_id == 1
-        assert parameters.parameter == [iso2.Parameter(name="Service", string_value="Installation")]
+    @pytest.mark.parametrize(
+        ("update", "expected"), [(True, {1: "Installation", 2: "Update"}), (False, {1: "Installation"})]
+    )
+    def test_the_parameter_sets_of_the_certificate_service(
+        self, *, update: bool, expected: dict[int, str]
+    ) -> None:
+        desk = Desk(make_charger({"installation.update": update})).reach(State.SERVICE_SELECTION)
+        response = desk.ask(iso2.ServiceDetailReq(service_id=2))
+        sets = response.service_parameter_list.parameter_set
+        assert {s.parameter_set_id: s.parameter[0].string_value for s in sets} == expected
+        assert all(s.parameter[0].name == "Service" for s in sets)
 
     def test_the_charge_service_has_none(self) -> None:
         response = Desk().reach(State.SERVICE_SELECTION).ask(iso2.ServiceDetailReq(service_id=1))
@@ -178,7 +184,8 @@ class TestPaymentServiceSelection:
             (CONTRACT, [(2, None), (1, None)], ResponseCode.OK),
             (EXTERNAL, [(1, None)], ResponseCode.OK),
             (CONTRACT, [(2, 1)], ResponseCode.FAILED_NoChargeServiceSelected),
-            (CONTRACT, [(1, None), (2, 2)], ResponseCode.FAILED_ServiceSelectionInvalid),
+            (CONTRACT, [(1, None), (2, 2)], ResponseCode.OK),
+            (CONTRACT, [(1, None), (2, 3)], ResponseCode.FAILED_ServiceSelectionInvalid),
             (CONTRACT, [(1, None), (3, None)], ResponseCode.FAILED_ServiceSelectionInvalid),
             (CONTRACT, [(1, None), (2, -1)], ResponseCode.FAILED_ServiceSelectionInvalid),
         ],
