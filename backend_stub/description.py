@@ -103,12 +103,25 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True)
+class EventRules:
+    """How events are kept and delivered."""
+
+    keep_days: int = 90
+    """Delivered events that are older are removed; 0: never."""
+    webhook_hosts: frozenset[str] = frozenset()
+    """Hosts that webhooks may call by plain HTTP and at private addresses, beside this machine."""
+    webhook_retries_s: tuple[float, ...] = (3600.0,) * 3
+    """Pauses before each further attempt at a webhook."""
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The rules of the market."""
 
     peer_timeout_s: float = 3.0
     """How long a provider waits for its peers when the caller gave no deadline."""
     entitlement: Entitlement = Entitlement.CODE
+    events: EventRules = field(default_factory=EventRules)
 
 
 @dataclass(frozen=True, slots=True)

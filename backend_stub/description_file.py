@@ -16,6 +16,7 @@ from backend_stub.description import (
     Description,
     DescriptionError,
     Entitlement,
+    EventRules,
     Maker,
     Msp,
     Pins,
@@ -29,6 +30,8 @@ _COUNTRY = re.compile(r"[A-Z]{2}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _WMI = re.compile(r"[0-9A-HJ-NPR-Z]{3}")
+_HOST = re.compile(r"[0-9a-z:.-]{1,253}")
+_LONGEST_RETRY_S = 7 * 24 * 3600
 _PORTS = range(1, 0x10000)
 _PORT_DIGITS = 5
 
@@ -63,6 +66,9 @@ class _MarketSection(_Section):
 class _PolicySection(_Section):
     peer_timeout_ms: int = 3000
     entitlement: Entitlement = Entitlement.CODE
+    keep_events_days: int = 90
+    webhook_hosts: list[str] = []
+    webhook_retries_s: tuple[float, ...] = (3600.0,) * 3
 
 
 class _RootsSection(_Section):
@@ -137,9 +143,6 @@ class _Reader:
         ]
         self._check_addresses(providers)
         self._check_roots_for_regions(providers)
-        policy = self._file.policy
-        if policy.peer_timeout_ms < 1:
-            raise self._error("policy.peer_timeout_ms", "must be at least 1")
         register = self._file.register
         if register is not None:
             self._known("register.provider", register.provider, names)
@@ -147,10 +150,30 @@ class _Reader:
             path=self._path,
             name=self._file.market.name,
             providers=providers,
-            policy=Policy(policy.peer_timeout_ms / 1000, policy.entitlement),
+            policy=self._policy(),
             register_provider=register.provider if register else providers[0].name,
             raw=self._raw,
         )
+
+    def _policy(self) -> Policy:
+        section = self._file.policy
+        if section.peer_timeout_ms < 1:
+            raise self._error("policy.peer_timeout_ms", "must be at least 1")
+        if section.keep_events_days < 0:
+            raise self._error("policy.keep_events_days", "must not be negative; 0 keeps them for ever")
+        for index, host in enumerate(section.webhook_hosts):
+            self._matches(f"policy.webhook_hosts[{index}]", host, _HOST, "a host name or address, no port")
+        for index, delay_s in enumerate(section.webhook_retries_s):
+            if not 0 < delay_s <= _LONGEST_RETRY_S:
+                raise self._error(
+                    f"policy.webhook_retries_s[{index}]", f"must be up to {_LONGEST_RETRY_S} seconds"
+                )
+        rules = EventRules(
+            keep_days=section.keep_events_days,
+            webhook_hosts=frozenset(section.webhook_hosts),
+            webhook_retries_s=section.webhook_retries_s,
+        )
+        return Policy(section.peer_timeout_ms / 1000, section.entitlement, rules)
 
     def _names(self) -> Sequence[str]:
         names: list[str] = []

@@ -3,18 +3,16 @@
 Several providers, or a role as a process of its own, are other wirings of the same interfaces.
 """
 
-import asyncio
-import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from backend_stub.access import store as access_store
 from backend_stub.authority import store as authority_store
 from backend_stub.authority.interface import CertificateAuthority
 from backend_stub.authority.service import CertificateOffice, Settings
+from backend_stub.background import Work, every, until_done
 from backend_stub.ccp import store as ccp_store
 from backend_stub.ccp.fresh import FreshlySigned
 from backend_stub.ccp.interface import ContractPool
@@ -23,7 +21,7 @@ from backend_stub.cps.generation import ContractGenerator, HostedIssuer
 from backend_stub.cps.interface import ProvisioningService, Signer
 from backend_stub.cps.service import ProvisioningSigner, SigningIdentity
 from backend_stub.database import Database
-from backend_stub.errors import MarketError, PkiFolderError
+from backend_stub.errors import PkiFolderError
 from backend_stub.events import outbox as event_log
 from backend_stub.events import store as event_store
 from backend_stub.federation import store as federation_store
@@ -46,7 +44,9 @@ from backend_stub.pcp import store as pcp_store
 from backend_stub.pcp.interface import ProvisioningFollower, ProvisioningPool
 from backend_stub.pcp.service import CertificatePool
 from backend_stub.place import Place
+from backend_stub.rcp import expiry
 from backend_stub.rcp import store as rcp_store
+from backend_stub.rcp.expiry import ExpiryWatch
 from backend_stub.rcp.interface import RootCertificatePool, RootType
 from backend_stub.rcp.service import RootPool
 from backend_stub.rcp.trust_list import TrustListSigner
@@ -78,12 +78,6 @@ SCHEMAS = (
     federation_store.SCHEMA,
 )
 _ROOTS = {RootType.V2G: "v2g_root", RootType.OEM: "oem_root", RootType.MO: "mo_root"}
-_FIRST_SETTLE_RETRY_S = 0.5
-_LAST_SETTLE_RETRY_S = 30.0
-
-Work = Callable[[], Coroutine[Any, Any, None]]
-
-_log = logging.getLogger(__name__)
 
 _ISSUERS = ("oem_sub_ca2", "mo_sub_ca2", "cps_leaf")
 
@@ -200,6 +194,7 @@ async def open_market(
         entropy=entropy,
         tracer=tracer,
         wmi=place.wmi,
+        rules=place.events,
         feeds={peer.name: peer for peer in place.peers},
     )
     return Market(
@@ -237,6 +232,8 @@ async def _wire_pools(tools: _Tools, inside: dict[str, Inside], background: list
         own_roots = RootPool(database, now)
         for root_type, name in _ROOTS.items():
             await own_roots.add(root_type, tools.hierarchy[name].certificate)
+        watch = ExpiryWatch(own_roots, database, now)
+        background.append(every(expiry.EVERY_S, watch.sweep, "expired roots were not told of"))
         rcp = rcp_door = own_roots
         if peers:
             rcp = FederatedRootPool(own_roots, peers, database, now)
@@ -373,23 +370,10 @@ async def _wire_operator(
 
 async def _settle(settle: Work, tools: _Tools, background: list[Work]) -> None:
     """Settle what a killed process left: at once, or as soon as the other processes are there."""
-    if not tools.place.elsewhere:
+    if tools.place.elsewhere:
+        background.append(until_done(settle))
+    else:
         await settle()
-        return
-
-    async def later() -> None:
-        wait_s = _FIRST_SETTLE_RETRY_S
-        while True:
-            try:
-                await settle()
-            except MarketError as error:
-                _log.info("what an earlier process left is settled later: %s", error)
-            else:
-                return
-            await asyncio.sleep(wait_s)  # the pause between two attempts
-            wait_s = min(2 * wait_s, _LAST_SETTLE_RETRY_S)
-
-    background.append(later)
 
 
 def load_hierarchy(directory: Path, *, now: datetime) -> Hierarchy:

@@ -8,14 +8,18 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from backend_stub.background import Work, every
 from backend_stub.ccp.interface import ContractPool
 from backend_stub.database import Database
+from backend_stub.description import EventRules
+from backend_stub.events import pruning
 from backend_stub.events.bell import Bell
 from backend_stub.events.courier import Courier, HttpCourier
 from backend_stub.events.dispatcher import Dispatcher, RetryPolicy
 from backend_stub.events.interface import Audience, EndpointSettings
+from backend_stub.events.pruning import Pruning
 from backend_stub.events.service import EventDesk
 from backend_stub.events.targets import TargetPolicy
 from backend_stub.pcp.interface import ProvisioningPool
@@ -74,6 +78,8 @@ class OverTheAir:
     feeds: Mapping[str, Feed]
     """Peers by name: contracts for our cars may be in their pools."""
     wmi: str
+    pruning: Work | None = None
+    """What keeps the event log from growing for ever."""
 
     @asynccontextmanager
     async def delivering(self, url: str) -> AsyncIterator[None]:
@@ -82,6 +88,8 @@ class OverTheAir:
         try:
             async with asyncio.TaskGroup() as group:
                 running = [group.create_task(self.dispatcher.run(), name="webhooks")]
+                if self.pruning is not None:
+                    running.append(group.create_task(self.pruning(), name="old events"))
                 for name, feed in self.feeds.items():
                     asking = poll(self.telematics.office, feed, _ASK_PEERS_S, feed=name, wmi=self.wmi)
                     running.append(group.create_task(asking, name=f"events of {name}"))
@@ -120,19 +128,20 @@ async def open_over_the_air(
     entropy: Entropy,
     tracer: Tracer,
     wmi: str,
-    targets: TargetPolicy | None = None,
-    retries: RetryPolicy | None = None,
+    rules: EventRules | None = None,
     courier: Courier | None = None,
     feeds: Mapping[str, Feed] | None = None,
 ) -> OverTheAir:
     """Wire path A on tables that are there; nothing is delivered yet.
 
-    ``courier`` replaces HTTP in tests. ``feeds`` are connected providers by name, whose events about our cars are
+    ``rules`` say how events are kept and delivered. ``courier`` replaces HTTP in tests. ``feeds`` are connected providers by name, whose events about our cars are
     asked for.
     """
     bell = Bell()
     database.on_commit(bell.ring)
-    policy = targets or TargetPolicy()
+    rules = rules or EventRules()
+    policy = TargetPolicy(rules.webhook_hosts)
+    retries = RetryPolicy(tuple(timedelta(seconds=delay_s) for delay_s in rules.webhook_retries_s))
     carrier = courier or HttpCourier(policy)
     return OverTheAir(
         events=EventDesk(database, bell, now, entropy, policy),
@@ -144,4 +153,12 @@ async def open_over_the_air(
         audience=Audience(owner=f"oem {wmi}", wmi=wmi),
         feeds=feeds or {},
         wmi=wmi,
+        pruning=_pruning(database, now, rules),
     )
+
+
+def _pruning(database: Database, now: Callable[[], datetime], rules: EventRules) -> Work | None:
+    if not rules.keep_days:
+        return None
+    keeper = Pruning(database, now, timedelta(days=rules.keep_days))
+    return every(pruning.EVERY_S, keeper.sweep, "old events were not removed")

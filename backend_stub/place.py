@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from backend_stub.description import EventRules
 from backend_stub.federation.peer import Peer
 from backend_stub.oem.interface import EVERYWHERE
 from backend_stub.remote.connection import RoleConnection
@@ -38,3 +39,5 @@ class Place:
     """Roles of this provider that run in another process, and how to reach them."""
     register_keeper: Peer | None = None
     """Who keeps the vehicle register; None: this provider."""
+    events: EventRules = field(default_factory=EventRules)
+    """How events are kept and delivered."""

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 import exi
 from backend_stub import logs
 from backend_stub.access.settings import AccessSettings, open_gate
+from backend_stub.background import at_work
 from backend_stub.database import Database
 from backend_stub.market import load_hierarchy, open_market
 from backend_stub.server import Ready, Server, listen, own_url, server_config, url_of
@@ -92,7 +93,7 @@ async def _serve(settings: Settings) -> None:
         words = f"market ready at {url} (database {database.label}, API at {url}/docs)"
         ready = Ready(url, words, settings.json, tracer)
         server = Server(server_config(app), ready.announce, over_the_air.events.close)
-        async with over_the_air.delivering(own_url(url)):
+        async with at_work(market.background), over_the_air.delivering(own_url(url)):
             await server.serve(sockets=[listener])
         tracer.event("process.ended", exit_code=0, peak_rss_bytes=peak_rss_bytes())
 

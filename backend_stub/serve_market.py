@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 import exi
 from backend_stub import logs
 from backend_stub.access.settings import from_description, open_gate
+from backend_stub.background import at_work
 from backend_stub.database import Database
 from backend_stub.description import Description, DescriptionError, Provider
 from backend_stub.description_file import load
@@ -102,15 +103,12 @@ class _Stand:
 
     async def serve(self) -> None:
         """Serve until the server is told to end."""
-        async with asyncio.TaskGroup() as group:
-            work = [group.create_task(run()) for run in self.market.background]
+        async with AsyncExitStack() as beside:
+            await beside.enter_async_context(at_work(self.market.background))
             if self.delivers:
-                async with self.market.over_the_air.delivering(own_url(url_of(self.listeners[0]))):
-                    await self.server.serve(sockets=list(self.listeners))
-            else:
-                await self.server.serve(sockets=list(self.listeners))
-            for task in work:
-                task.cancel()
+                url = own_url(url_of(self.listeners[0]))
+                await beside.enter_async_context(self.market.over_the_air.delivering(url))
+            await self.server.serve(sockets=list(self.listeners))
 
 
 @dataclass(frozen=True, slots=True)

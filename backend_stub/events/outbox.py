@@ -9,6 +9,8 @@ commit takes. A transaction that is rolled back may leave a gap.
 import json
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -42,6 +44,9 @@ sa.Index("event_log_by_type", _log.c.event_type, _log.c.sequence)
 sa.Index("event_log_by_contract", _log.c.emaid, _log.c.sequence)
 sa.Index("event_log_by_car", _log.c.pcid, _log.c.sequence)
 
+_KEYS = uuid.UUID("4c6a7e0e-6f0b-4d0b-9a55-3f1f0c1f0a11")
+"""The name space of the ids of :func:`record_once`."""
+
 _ORDER_OF_COMMITS = sa.text("SELECT pg_advisory_xact_lock(15119)")
 _ANY_OEM = "oem.%"
 _ANY_OPERATOR = "mo.%"
@@ -52,9 +57,40 @@ def record(connection: sa.Connection, *events: Event) -> None:
     """Append events to the log; to be called inside the write transaction of the change, as its last step."""
     if not events:
         return
-    if connection.dialect.name == "postgresql":
-        connection.execute(_ORDER_OF_COMMITS)
+    _in_order(connection)
     connection.execute(_log.insert(), [_row(event) for event in events])
+
+
+def record_once(connection: sa.Connection, event: Event, key: str) -> bool:
+    """Append an event unless one was with the same ``key``; say whether it was appended. As :func:`record`.
+
+    For what is found out again and again, and by several processes: the event's id follows from the key.
+    """
+    _in_order(connection)
+    row = _row(event) | {"event_id": str(uuid.uuid5(_KEYS, key))}
+    if connection.execute(sa.select(_log.c.sequence).where(_log.c.event_id == row["event_id"])).first():
+        return False
+    connection.execute(_log.insert(), row)
+    return True
+
+
+def prune(connection: sa.Connection, before: datetime, upto: int, kept: "sa.Select[Any]", limit: int) -> int:
+    """Remove at most ``limit`` events, oldest first; return how many.
+
+    Those go that happened before a moment and have a number up to ``upto``, except the numbers ``kept``, and except
+    events about roots: there are few, and :func:`record_once` relies on them.
+    """
+    query = (
+        sa.select(_log.c.sequence)
+        .where(_log.c.sequence <= upto, _log.c.at < before)
+        .where(_log.c.event_type.not_like(_ANY_ROOT), _log.c.sequence.not_in(kept))
+        .order_by(_log.c.sequence)
+        .limit(limit)
+    )
+    old = connection.execute(query).scalars().all()
+    if old:
+        connection.execute(_log.delete().where(_log.c.sequence.in_(old)))
+    return len(old)
 
 
 def head(connection: sa.Connection) -> int:
@@ -116,6 +152,11 @@ def by_numbers(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, R
     """Return the events with these numbers."""
     rows = connection.execute(sa.select(_log).where(_log.c.sequence.in_(numbers)))
     return {row.sequence: recorded(row) for row in rows}
+
+
+def _in_order(connection: sa.Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(_ORDER_OF_COMMITS)
 
 
 def _row(event: Event) -> dict[str, object]:

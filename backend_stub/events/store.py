@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from backend_stub.database import UtcDateTime
 from backend_stub.events import outbox
 from backend_stub.events.interface import (
+    EVERYBODY,
     Audience,
     DeadLetter,
     Endpoint,
@@ -171,6 +172,27 @@ def dead_letters(connection: sa.Connection, endpoint_id: str, limit: int) -> Seq
     rows = connection.execute(query.order_by(_dead.c.sequence.desc()).limit(limit)).all()
     events = outbox.by_numbers(connection, [row.sequence for row in rows])
     return [DeadLetter(events[row.sequence], row.reason, row.at) for row in rows if row.sequence in events]
+
+
+def forget_dead_letters(connection: sa.Connection, before: datetime) -> int:
+    """Remove the dead letters that were given up before a moment; return how many."""
+    return connection.execute(_dead.delete().where(_dead.c.at < before)).rowcount
+
+
+def numbers_of_dead_letters() -> "sa.Select[Any]":
+    """Return the query for the numbers of the events that are dead letters."""
+    return sa.select(_dead.c.sequence)
+
+
+def through_with(connection: sa.Connection) -> int:
+    """Return up to which number no endpoint waits for any event, also none that is disabled for now."""
+    lowest = outbox.head(connection)
+    for endpoint in all_of(connection, EVERYBODY):
+        types = endpoint.settings.enabled_events
+        waiting = outbox.after(connection, endpoint.position, 1, types, endpoint.audience)
+        if waiting:
+            lowest = min(lowest, waiting[0].sequence - 1)
+    return lowest
 
 
 def _of(audience: Audience) -> "sa.Select[tuple[Any, ...]]":

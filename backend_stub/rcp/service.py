@@ -32,7 +32,7 @@ class RootPool:
 
         def work(connection: sa.Connection) -> None:
             if store.insert(connection, root, der(certificate), now):
-                record(connection, _event(EventType.ROOT_ADDED, root, now))
+                record(connection, event_of(EventType.ROOT_ADDED, root, now))
 
         await self._database.write(work)
         self._roots = None
@@ -46,7 +46,7 @@ class RootPool:
             gone = [root for root in store.all_roots(connection) if root.id == root_id]
             for root in gone:
                 store.delete(connection, root.fingerprint)
-            record(connection, *(_event(EventType.ROOT_REVOKED, root, now) for root in gone))
+            record(connection, *(event_of(EventType.ROOT_REVOKED, root, now) for root in gone))
             return bool(gone)
 
         found = await self._database.write(work)
@@ -61,7 +61,7 @@ class RootPool:
         return [root for root in self._roots if root_type is None or root.root_type is root_type]
 
 
-def _event(kind: EventType, root: Root, now: datetime) -> Event:
+def event_of(kind: EventType, root: Root, now: datetime) -> Event:
     """Return what is told of a root; the payload is OPCP's."""
     certificate = root.certificate
     facts = {

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from backend_stub import cli
-from backend_stub.description import Address, Description, DescriptionError, Entitlement, Maker, Msp
+from backend_stub.description import (
+    Address,
+    Description,
+    DescriptionError,
+    Entitlement,
+    EventRules,
+    Maker,
+    Msp,
+)
 from backend_stub.description_file import load
 from backend_stub.description_init import Outline, make_market
 from backend_stub.place import Place
@@ -46,6 +54,7 @@ def test_what_init_makes(made: Path) -> None:
     market = load(made)
     assert [provider.name for provider in market.providers] == ["a", "b", "c"]
     assert market.policy.entitlement is Entitlement.CODE
+    assert market.policy.events == EventRules()
     assert market.register_provider == "a"
     b = market.provider("b")
     assert b.peers == ("a", "c")
@@ -113,6 +122,9 @@ def test_a_market_of_twenty(tmp_path: Path) -> None:
         ('provider_id = "PNB"', 'provider_id = "XXX"', "msp[1].provider_id", "not in the registry"),
         ('provider_id = "PNB"', 'provider_id = "PNA"', "msp[1].provider_id", "has this identifier"),
         ("peer_timeout_ms = 3000", "peer_timeout_ms = 0", "policy.peer_timeout_ms", "at least 1"),
+        ("peer_timeout_ms = 3000", "keep_events_days = -1", "policy.keep_events_days", "negative"),
+        ("peer_timeout_ms = 3000", "webhook_retries_s = [0]", "policy.webhook_retries_s[0]", "must be up to"),
+        ("peer_timeout_ms = 3000", 'webhook_hosts = ["a:/b"]', "policy.webhook_hosts[0]", "a host name"),
         ('entitlement = "code"', 'entitlement = "trust"', "policy.entitlement", "Invalid enum value"),
         ('[register]\nprovider = "a"', '[register]\nprovider = "z"', "register.provider", "not known"),
         ('name = "laboratory"', "", "market", "missing required field `name`"),
@@ -212,3 +224,13 @@ def test_wrong_usage_has_exit_code_2(
     filled = [part.format(market=made, folder=made.parent) for part in arguments]
     assert cli.main(filled) == cli.EXIT_CONFIG
     assert said in capsys.readouterr().err
+
+
+def test_rules_for_events(made: Path, tmp_path: Path) -> None:
+    rules = """[policy]
+keep_events_days = 7
+webhook_hosts = ["hooks.lan", "10.0.0.7"]
+webhook_retries_s = [1, 10.5]
+"""
+    path = changed(made, tmp_path, lambda text: text.replace("[policy]\n", rules))
+    assert load(path).policy.events == EventRules(7, frozenset({"hooks.lan", "10.0.0.7"}), (1.0, 10.5))
