@@ -17,6 +17,7 @@ from backend_stub.ccp import store as ccp_store
 from backend_stub.ccp.fresh import FreshlySigned
 from backend_stub.ccp.interface import ContractPool
 from backend_stub.ccp.service import BundlePool
+from backend_stub.ccp.update import Updates
 from backend_stub.cps.generation import ContractGenerator, HostedIssuer
 from backend_stub.cps.interface import ProvisioningService, Signer
 from backend_stub.cps.service import ProvisioningSigner, SigningIdentity
@@ -98,6 +99,7 @@ class Market:
     trust_list: TrustListSigner
     authority: CertificateAuthority
     authorization: ContractAuthorizer
+    updates: Updates
     over_the_air: OverTheAir
     operator_id: str
     """Country and provider id of its mobility operator."""
@@ -210,6 +212,7 @@ async def open_market(
         trust_list=trust_list,
         authority=authority,
         authorization=AuthorizationDesk(msp, authority, now),
+        updates=Updates(msp, pools.rcp, now, tools.tracer, authority),
         over_the_air=over_the_air,
         operator_id=f"{place.country}{place.provider_id}",
         wmi=place.wmi,

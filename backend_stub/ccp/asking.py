@@ -7,8 +7,9 @@ from fastapi import Header
 
 from backend_stub.access import Party, Role
 from backend_stub.ccp.interface import ContractPool, Installation
+from backend_stub.ccp.update import Updates, is_update
 from backend_stub.errors import Code, MarketError
-from backend_stub.reading import read_request
+from backend_stub.reading import read_message, read_request
 
 MAX_DEADLINE_MS = 3_600_000
 
@@ -47,8 +48,14 @@ Broadcast = Annotated[
 ]
 
 
-async def ask(pool: ContractPool, party: Party, request: bytes, deadline_ms: int | None) -> Installation:
-    """Answer a car's request for ``party``, within its time.
+async def ask(
+    pool: ContractPool,
+    party: Party,
+    request: bytes,
+    deadline_ms: int | None,
+    updates: Updates | None = None,
+) -> Installation:
+    """Answer a car's request for ``party``, within its time; with ``updates`` also a CertificateUpdateReq.
 
     A car maker may ask for its own cars only; a charger may ask for any car, whose signature stands for it.
     Raises MarketError with one of :data:`REFUSALS`, or FORBIDDEN.
@@ -57,6 +64,8 @@ async def ask(pool: ContractPool, party: Party, request: bytes, deadline_ms: int
         party.check_vehicle(read_request(request).pcid)
     try:
         async with asyncio.timeout(None if deadline_ms is None else deadline_ms / 1000):
+            if updates is not None and is_update(request):
+                return await updates.answer(read_message(request))
             return await pool.answer(request)
     except TimeoutError:
         raise MarketError(Code.DEADLINE, f"not finished within {deadline_ms} ms") from None

@@ -16,6 +16,7 @@ from backend_stub.ccp.asking import AlwaysReturnExi, Broadcast, DeadlineHeader
 from backend_stub.ccp.ending import Revoker, SkipRevocation, end_contract
 from backend_stub.ccp.interface import Collection, Contract, ContractPool, SignedBundle
 from backend_stub.ccp.refusing import refusal_message
+from backend_stub.ccp.update import Updates
 from backend_stub.errors import Code, MarketError
 from backend_stub.namespaces import Edition, edition
 from backend_stub.rcp.interface import RootCertificatePool, RootType
@@ -155,10 +156,16 @@ class ContractList(Body):
     XMLContracts: list[ContractEntry]
 
 
-def router(pool: ContractPool, roots: RootCertificatePool, revoker: Revoker | None) -> APIRouter:
+def router(
+    pool: ContractPool,
+    roots: RootCertificatePool,
+    revoker: Revoker | None,
+    updates: Updates | None = None,
+) -> APIRouter:
     """Return the routes of this role; ``roots`` gives the names of V2G roots in lookups.
 
-    ``revoker`` revokes what is deleted; None: nothing is revoked here.
+    ``revoker`` revokes what is deleted; None: nothing is revoked here. ``updates`` answers CertificateUpdateReq;
+    None: nobody does.
     """
     routes = APIRouter(prefix="/v1/ccp", tags=["CCP: contract certificate pool"])
 
@@ -177,10 +184,11 @@ def router(pool: ContractPool, roots: RootCertificatePool, revoker: Revoker | No
     ) -> InstallationAnswer:
         """Verify the car's signature and certificate chain, and return its default contract.
 
-        The bundle is chosen by the V2G roots that the car lists in its request.
+        The bundle is chosen by the V2G roots that the car lists in its request. A CertificateUpdateReq is answered
+        with a CertificateUpdateRes: the contract's operator renews it for the key that signed the request.
         """
         try:
-            found = await asking.ask(pool, party, body.certificateInstallationReq, deadline_ms)
+            found = await asking.ask(pool, party, body.certificateInstallationReq, deadline_ms, updates)
         except MarketError as error:
             told = refusal_message(body.certificateInstallationReq, error.code) if always_return_exi else None
             if told is None or error.code is Code.FORBIDDEN:

@@ -6,6 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from cryptography import x509
+
+from backend_stub.cps.interface import SignedContract
 from pki.revocation import Reason
 
 MANY = 500
@@ -79,6 +82,15 @@ class MobilityServiceProvider(Protocol):
         """Give a contract a new key and certificate under the same eMAID, for the car as it is now.
 
         Raises MarketError: NO_CONTRACT for one that is not ours or has ended, and what onboarding refuses.
+        """
+        ...
+
+    async def update(self, old: x509.Certificate, v2g_root_fingerprints: Sequence[str]) -> SignedContract:
+        """Renew the contract of a car that shows its certificate, sealed for the key of ``old``.
+
+        It is signed under the first of these V2G roots that somebody can sign under, and not put into a pool: what
+        lies there for a new installation stays. Raises MarketError: NO_CONTRACT for one that is not ours or has
+        ended, or that cannot be signed under any of the roots.
         """
         ...
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from backend_stub.authority.interface import CertificateAuthority, Issued, Kind, RevokeOrder, Selection
 from backend_stub.ccp.interface import ContractPool
 from backend_stub.certificates import check_issuer
-from backend_stub.cps.interface import ContractData, ProvisioningService, SignOrder
+from backend_stub.cps.interface import ContractData, ProvisioningService, SignedContract, SignOrder
 from backend_stub.database import Database
 from backend_stub.errors import Code, MarketError
 from backend_stub.msp import store
@@ -27,8 +27,9 @@ from backend_stub.sealing import Terms, make_contract
 from pki.chain import public_key
 from pki.entropy import Entropy
 from pki.issuing import Identity
+from pki.names import common_name
 from pki.revocation import Reason
-from v2g.identifiers import new_emaid
+from v2g.identifiers import Emaid, new_emaid
 
 RESERVATION_LIFETIME = timedelta(minutes=10)
 """After so long nobody is working on a reservation any more: onboarding takes well under a second."""
@@ -118,10 +119,7 @@ class ContractDesk:
 
     async def renew(self, emaid: str) -> DriverContract:
         """See :class:`~backend_stub.msp.interface.MobilityServiceProvider`."""
-        check_issuer(self._operator.sub_ca2, self._now())
-        contract = (await self._get(emaid)).contract
-        if contract.state is not State.ACTIVE:
-            raise MarketError(Code.NO_CONTRACT, f"contract {emaid} has ended")
+        contract = await self._renewable(emaid)
         car = await self._with.provisioning.get(contract.pcid)
         data = await self._make_sealed(emaid, contract.pcid, public_key(car.chain.vehicle))
         await self._database.write(partial(store.begin_renewal, emaid=emaid, certificate=data.certificate))
@@ -132,6 +130,22 @@ class ContractDesk:
             await self._database.write(lambda connection: store.drop_renewal(connection, emaid))
             raise
         return await self._complete(emaid, contract.pcid, data.certificate)
+
+    async def update(self, old: x509.Certificate, v2g_root_fingerprints: Sequence[str]) -> SignedContract:
+        """See :class:`~backend_stub.msp.interface.MobilityServiceProvider`."""
+        contract = await self._renewable(Emaid.normalise(common_name(old)))
+        data = await self._make_sealed(contract.emaid, contract.pcid, public_key(old))
+        for root in v2g_root_fingerprints:
+            try:
+                signed = await self._with.signing.sign(SignOrder(data=data, v2g_root_fingerprint=root))
+            except MarketError as error:
+                if error.code is not Code.NO_SIGNER:
+                    raise
+            else:
+                await self._complete(contract.emaid, contract.pcid, data.certificate)
+                return signed
+        detail = f"contract {contract.emaid} can be signed under no V2G root that the car holds"
+        raise MarketError(Code.NO_CONTRACT, detail)
 
     async def terminate(self, emaid: str, reason: Reason = Reason.CESSATION_OF_OPERATION) -> DriverContract:
         """See :class:`~backend_stub.msp.interface.MobilityServiceProvider`."""
@@ -251,6 +265,14 @@ class ContractDesk:
         now = self._now()
         await self._database.write(lambda connection: store.end_many(connection, done, now))
         return left
+
+    async def _renewable(self, emaid: str) -> DriverContract:
+        """Return a contract that may have a new certificate now."""
+        check_issuer(self._operator.sub_ca2, self._now())
+        contract = (await self._get(emaid)).contract
+        if contract.state is not State.ACTIVE:
+            raise MarketError(Code.NO_CONTRACT, f"contract {emaid} has ended")
+        return contract
 
     async def _get(self, emaid: str) -> store.Ledger:
         ledger = await self._database.read(lambda connection: store.find(connection, emaid))

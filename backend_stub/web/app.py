@@ -72,7 +72,7 @@ def create_app(
         openapi_url=None,  # described in parts, and on pages that need no network: see below
     )
     app.include_router(authority_routes.status_router(market.authority))
-    app.include_router(ccp_routes.router(market.ccp, market.rcp, market.authority))
+    app.include_router(ccp_routes.router(market.ccp, market.rcp, market.authority, market.updates))
     app.include_router(cps_routes.router(market.cps, market.generator))
     app.include_router(pcp_routes.router(market.pcp))
     app.include_router(rcp_routes.router(market.rcp, market.trust_list))
