@@ -9,7 +9,7 @@ tell them apart. What is held is bounded by the connections that are open at a t
 """
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -231,11 +231,10 @@ class Decoder:
         data = bytes(begun)
         begun.clear()
         if is_v2gtp(data):
-            yield from self._is_v2g(talk, event.t)
-            assert talk.dialogue is not None
+            dialogue = yield from self._is_v2g(talk, event.t)
             for side in (event.side, 1 - event.side):
                 early = bytes(talk.sides[side]) if side != event.side else data
-                yield from talk.dialogue.feed(side, early, event.t)
+                yield from dialogue.feed(side, early, event.t)
         elif 20 <= data[0] <= 23 and data[1] == 3:
             if not talk.opened.begun and data[0] == 22:
                 talk.swapped = (data[5] == 2) == (event.side == 0)
@@ -244,12 +243,12 @@ class Decoder:
         else:
             talk.foreign = True
 
-    def _is_v2g(self, talk: _Talk, t: float) -> Iterator[Event]:
+    def _is_v2g(self, talk: _Talk, t: float) -> Generator[Event, None, Dialogue]:
         """Begin a session: tell what is known of the connection so far."""
         car: int | None = 1 if talk.swapped else 0
         if not (talk.opened.begun or talk.named or talk.reader is not None):
             car = None
-        talk.dialogue = Dialogue(talk.tell, talk.checker, car)
+        dialogue = talk.dialogue = Dialogue(talk.tell, talk.checker, car)
         self.summary.sessions += 1
         yield from self._connected(talk)
         if talk.chosen is not None:
@@ -264,6 +263,7 @@ class Decoder:
             )
             if talk.presented:
                 yield from talk.checker.server(talk.tell, talk.presented, talk.chosen.version, t)
+        return dialogue
 
     def _connected(self, talk: _Talk) -> Iterator[Event]:
         opened = talk.opened
@@ -314,11 +314,10 @@ class Decoder:
             if not is_v2gtp(data):
                 talk.foreign = True
                 return
-            yield from self._is_v2g(talk, t)
-            assert talk.dialogue is not None
-            yield from talk.dialogue.feed(side, data, t)
-            return
-        yield from talk.dialogue.feed(side, found.data, t)
+            dialogue = yield from self._is_v2g(talk, t)
+            yield from dialogue.feed(side, data, t)
+        else:
+            yield from talk.dialogue.feed(side, found.data, t)
 
     # --- ends -------------------------------------------------------------------------------------
 

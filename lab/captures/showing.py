@@ -72,12 +72,17 @@ def summary_lines(summary: Summary) -> Iterator[str]:
     yield from summary.remarks
     if summary.strangers_count:
         yield (
-            f"{summary.strangers_count:,} TLS connections were not decrypted; no SDP response names them, "
-            "so they may be anything:"
+            f"not decrypted: {_counted(summary.strangers_count, 'TLS connection')} that no SDP response names "
+            "and that may be anything:"
         )
         yield from (f"  {stranger}" for stranger in summary.strangers)
         if summary.strangers_count > len(summary.strangers):
             yield f"  and {summary.strangers_count - len(summary.strangers):,} more"
+
+
+def _counted(count: int, what: str) -> str:
+    plural = " or ".join(f"{word}s" for word in what.split(" or "))
+    return f"{count:,} {what if count == 1 else plural}"
 
 
 def _keys(options: argparse.Namespace) -> KeyRing:
@@ -174,7 +179,7 @@ def _details(session: Session) -> Iterator[tuple[str, str]]:
         names = dict.fromkeys(event.text("what") or event.text("subject") or "" for event in held)
         yield f"holds: {', '.join(names)}", "green"
     for event in session.failures:
-        what = event.text("what") or event.text("subject")
+        what = event.text("what")
         yield f"{event.kind}: {f'{what}: ' if what else ''}{failure_words(event)}", "red"
         if event.kind == "message.rejected" and (exi := event.text("exi")):
             place = f"{event.text('path') or '/'} at bit {event.integer('bit_offset')}"
