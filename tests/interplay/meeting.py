@@ -120,17 +120,19 @@ def meet(
     market: Market | None = None,
     protocols: Sequence[str] = ("iso2", "iso20-ac", "iso20-dc"),
     delay_s: float = 0.0,
+    network: SimulatedNetwork | None = None,
 ) -> Meeting:
     """Let the car of ``folder`` (made if it is not there) charge once at a charger of ``world``.
 
-    ``car`` and ``charger`` are dotted keys of their configurations, ``delay_s`` is that of the link.
+    ``car`` and ``charger`` are dotted keys of their configurations, ``delay_s`` is that of the link;
+    ``network`` stands in its place.
     """
     market = market or Market(world)
     build_vehicle(folder, world)
 
     async def scenario() -> Meeting:
         clock = LoopClock(NOW)
-        network = SimulatedNetwork(delay_s=delay_s)
+        link = network or SimulatedNetwork(delay_s=delay_s)
         car_trace, charger_trace = ListSink(), ListSink()
         quick = {"charging.rounds": 4, "charging.interval_s": 0.25, "network.connect": f"[{HOST}]:{PORT}"}
         settings = car_config.load(None, quick | dict(car or {}))
@@ -143,7 +145,7 @@ def meet(
         server = Server(
             place,
             chosen(protocols),
-            network,
+            link,
             Tracer("secc", charger_trace, clock.now),
             tls=server_tls_of(world, clock) if place.config.network.tls else None,
         )
@@ -151,7 +153,7 @@ def meet(
         try:
             await drive_up(
                 Visit(
-                    network=network,
+                    network=link,
                     clock=clock,
                     tracer=Tracer("evcc", car_trace, clock.now),
                     vehicle=loaded,
