@@ -32,7 +32,9 @@ def allow(scope: Scope) -> Any:
     return Security(_admitted, scopes=[str(scope)])
 
 
-def _admitted(
+# Coroutines, although they wait for nothing: FastAPI has plain functions run by a thread, and under load the way
+# there and back takes longer than everything else that a request needs.
+async def _admitted(
     request: Request, needed: SecurityScopes, _described: Annotated[Any, Depends(_SCHEME)]
 ) -> Party:
     party = cast("Party", request.state.party)  # set for every request by the gate
@@ -51,7 +53,7 @@ def only_as(role: Role, identifier: str) -> Any:
     MarketError(FORBIDDEN).
     """
 
-    def check(request: Request) -> None:
+    async def check(request: Request) -> None:
         party = cast("Party", request.state.party)
         if party.role is role and party.id != identifier:
             raise MarketError(
