@@ -18,6 +18,7 @@ from backend_stub.ccp.fresh import FreshlySigned
 from backend_stub.ccp.interface import ContractPool
 from backend_stub.ccp.service import BundlePool
 from backend_stub.ccp.update import Updates
+from backend_stub.census import Census
 from backend_stub.cps.generation import ContractGenerator, HostedIssuer
 from backend_stub.cps.interface import ProvisioningService, Signer
 from backend_stub.cps.service import ProvisioningSigner, SigningIdentity
@@ -30,6 +31,7 @@ from backend_stub.federation.cars import CarCopies, FederatedProvisioningPool, K
 from backend_stub.federation.contracts import FederatedContractPool
 from backend_stub.federation.desks import FederatedEntitlementDesk, RegisterElsewhere
 from backend_stub.federation.notices import CarWatcher, Notices
+from backend_stub.federation.peer import Peer
 from backend_stub.federation.roots import FederatedRootPool, PublishedRoots
 from backend_stub.federation.signing import FederatedProvisioningService
 from backend_stub.msp import store as msp_store
@@ -107,6 +109,10 @@ class Market:
     """Of its car maker."""
     copies: CarWatcher
     """Who keeps what is known of other providers' cars."""
+    census: Census
+    now: Callable[[], datetime]
+    peers: Mapping[str, Peer] = field(default_factory=dict)
+    """Connected providers by name."""
     inside: Mapping[str, Inside] = field(default_factory=dict)
     """What runs here, for the other processes of the provider."""
     background: Sequence[Work] = ()
@@ -217,6 +223,9 @@ async def open_market(
         operator_id=f"{place.country}{place.provider_id}",
         wmi=place.wmi,
         copies=pools.copies,
+        census=Census(database),
+        now=now,
+        peers={peer.name: peer for peer in place.peers},
         inside=inside,
         background=background,
     )

@@ -14,7 +14,7 @@ from backend_stub.access.settings import AccessSettings, open_gate
 from backend_stub.background import at_work
 from backend_stub.database import Database
 from backend_stub.market import load_hierarchy, open_market
-from backend_stub.server import Ready, Server, listen, own_url, server_config, url_of
+from backend_stub.server import Ready, Server, listen, names_of, own_url, server_config, url_of
 from backend_stub.web.app import create_app
 from pki.entropy import SystemEntropy
 from v2g.messages import iso2
@@ -87,6 +87,7 @@ async def _serve(settings: Settings) -> None:
             monotonic=clock.monotonic,
             gate=gate,
             strict_opnc=settings.access.strict_opnc,
+            own_names=names_of(settings.host, settings.public_url),
         )
         url = url_of(listener)
         over_the_air = market.over_the_air

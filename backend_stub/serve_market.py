@@ -26,7 +26,7 @@ from backend_stub.places import place_of, role_secret, roles_elsewhere
 from backend_stub.remote.door import RoleDoor
 from backend_stub.roles import Role
 from backend_stub.serve import warm_up
-from backend_stub.server import Server, listen, own_url, server_config, url_of
+from backend_stub.server import Server, listen, names_of, own_url, server_config, url_of
 from backend_stub.web.app import create_app
 from pki.entropy import SystemEntropy
 from v2g.net.clock import SystemClock
@@ -158,6 +158,7 @@ async def _open(
         monotonic=clock.monotonic,
         gate=gate,
         strict_opnc=access.strict_opnc,
+        own_names=names_of(provider.url),
     )
     up = asyncio.Event()
     asgi: ASGIApp = app

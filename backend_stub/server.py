@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -128,6 +129,12 @@ def url_of(listener: socket.socket) -> str:
     """Return the URL of what listens."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def names_of(*places: str) -> frozenset[str]:
+    """Return the host names in URLs, and those that stand by themselves."""
+    hosts = (urlsplit(place if "//" in place else f"//{place}").hostname for place in places)
+    return frozenset(host for host in hosts if host)
 
 
 def own_url(url: str) -> str:

@@ -28,7 +28,7 @@ PUBLIC_PATHS = frozenset(
         "/telematics/v1/webhook",
     }
 )
-PUBLIC_PREFIXES = ("/docs/", "/static/", "/crl/", "/ocsp/", "/telematics/v1/vehicles/")
+PUBLIC_PREFIXES = ("/docs/", "/page/", "/static/", "/crl/", "/ocsp/", "/telematics/v1/vehicles/")
 """What needs no token: pages without data, descriptions, what certificates themselves point to, and what proves
 itself in another way (credentials for tokens, webhooks by HMAC, cars by a signed challenge)."""
 

@@ -118,6 +118,19 @@ class _Registration(msgspec.Struct):
     registeredAt: datetime
 
 
+class _Role(msgspec.Struct):
+    role: str
+    title: str
+    up: bool
+    problem: str
+    elapsedMs: float
+    counts: dict[str, int]
+
+
+class _RoleList(msgspec.Struct):
+    roles: list[_Role]
+
+
 class _Nothing(msgspec.Struct):
     pass
 
@@ -296,6 +309,11 @@ class Peer:
         if not isinstance(message, iso2.V2G_Message):
             raise self._nonsense("signed data that is no V2G_Message")
         return message
+
+    async def roles(self) -> Sequence[Mapping[str, Any]]:
+        """Return what the peer shows of its roles and how they fare; FORBIDDEN where it is closed."""
+        found = await self._call("GET", "/market/v1/roles", _RoleList)
+        return [msgspec.to_builtins(role) for role in found.roles]
 
     async def look_again(self, pcid: str) -> None:
         """Tell the peer that what it has of a car may be out of date."""

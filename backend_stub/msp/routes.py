@@ -10,7 +10,7 @@ from pydantic import Field
 
 from backend_stub.access import Party, Scope, allow
 from backend_stub.errors import Code, MarketError
-from backend_stub.msp.interface import DriverContract, MobilityServiceProvider, Proof, Rule
+from backend_stub.msp.interface import DriverContract, MobilityServiceProvider, Proof, Rule, State
 from backend_stub.web.answers import refusals
 from backend_stub.web.fields import Body, EmaidField, PcidField
 from pki.revocation import Reason
@@ -116,14 +116,23 @@ def router(desk: MobilityServiceProvider) -> APIRouter:
         pcid = body.pcid or await desk.resolve(vin=body.vin, registration=body.registration)
         return ContractBody.of(await desk.onboard(pcid, body.proof))
 
-    @routes.get("/contracts", summary="List contracts", responses=refusals())
+    @routes.get("/contracts", summary="List contracts", responses=refusals(Code.NO_CONTRACT))
     async def contracts(
         _party: Annotated[Party, allow(Scope.MSP)],
         pcid: Annotated[PcidField | None, Query(description="Of this car only, oldest first.")] = None,
+        emaid: Annotated[
+            str, Query(max_length=20, description="Only those whose eMAID begins with this, in this order.")
+        ] = "",
+        state: Annotated[State | None, Query(description="Only those that stand so.")] = None,
+        after: Annotated[str, Query(max_length=20, description="eMAID of the last one seen.")] = "",
         limit: Annotated[int, Query(ge=1, le=1000)] = 50,
     ) -> ContractBooks:
-        """Return the newest contracts, or those of one car; ended ones as well."""
-        found = await (desk.contracts(limit) if pcid is None else desk.of_car(pcid))
+        """Return contracts, newest first, or by the beginning of the eMAID, or of one car; ended ones as well."""
+        if pcid is None:
+            begin, last = (text.upper().replace("-", "") for text in (emaid, after))
+            found = await desk.search(limit, emaid=begin, state=state, after=last)
+        else:
+            found = await desk.of_car(pcid)
         return ContractBooks(
             count=await desk.count(), contracts=[ContractBody.of(contract) for contract in found]
         )

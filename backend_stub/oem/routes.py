@@ -164,13 +164,18 @@ def router(maker: CarMaker) -> APIRouter:
         """
         return BuildAnswer.of(await maker.build(body.certificationRequest, region=body.region, vin=body.vin))
 
-    @routes.get("/vehicles", summary="List cars", responses=refusals())
+    @routes.get("/vehicles", summary="List cars", responses=refusals(Code.UNKNOWN_PCID))
     async def vehicles(
         _party: Annotated[Party, allow(Scope.OEM)],
         limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+        pcid: Annotated[
+            str, Query(max_length=18, description="Only those whose PCID begins with this, in this order.")
+        ] = "",
+        vin: Annotated[str, Query(max_length=17, description="The same of the VIN.")] = "",
+        after: Annotated[str, Query(max_length=18, description="PCID of the last one seen.")] = "",
     ) -> VehicleList:
-        """Return the newest cars."""
-        found = await maker.vehicles(limit)
+        """Return cars, newest first, or by the beginning of their PCID or VIN."""
+        found = await maker.search(limit, pcid=pcid.upper(), vin=vin.upper(), after=after.upper())
         return VehicleList(count=await maker.count(), vehicles=[VehicleBody.of(vehicle) for vehicle in found])
 
     @routes.get("/vehicles/{pcid}", summary="Show a car", responses=refusals(Code.UNKNOWN_PCID))

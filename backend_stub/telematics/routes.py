@@ -5,7 +5,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -13,11 +13,13 @@ from pydantic import Field
 
 from backend_stub.access import Party, Scope, allow
 from backend_stub.errors import Code, MarketError
+from backend_stub.events import EventType
 from backend_stub.events.signing import HEADER
 from backend_stub.telematics.interface import (
     Action,
     CarContract,
     Mailbox,
+    Notice,
     Result,
     State,
     Telematics,
@@ -25,6 +27,7 @@ from backend_stub.telematics.interface import (
 from backend_stub.telematics.proof import CHALLENGE_HEADER, LIFETIME, SIGNATURE_HEADER, CarDoor
 from backend_stub.web.answers import error_response, refusals
 from backend_stub.web.fields import Base64Bytes, Body, EmaidField, PcidField
+from v2g.messages.iso2 import NAMESPACE
 
 PREFIX = "/telematics/v1"
 WEBHOOK_PATH = f"{PREFIX}/webhook"
@@ -256,6 +259,36 @@ def router(telematics: Telematics, cars: CarDoor) -> APIRouter:
         """Return what a car has or is to have, oldest first. For the maker's staff; bundles are not shown."""
         party.check_vehicle(pcid)
         return _listed(pcid, await telematics.contracts(pcid))
+
+    @routes.post(
+        "/contracts/{pcid}/{emaid}/delivery",
+        summary="Have a contract delivered over the air",
+        responses=refusals(Code.CONFLICT, Code.PEER, Code.DEADLINE),
+    )
+    async def deliver(
+        pcid: _PcidPath,
+        emaid: Annotated[EmaidField, Path(description="The contract.")],
+        party: Annotated[Party, allow(Scope.OEM)],
+    ) -> WebhookAnswer:
+        """Fetch a contract from the pool, check it, and put it into the car's mailbox, as its event would have it.
+
+        For the maker's staff, where the event came too early or was refused. Repeating it changes nothing.
+        """
+        party.check_vehicle(pcid)
+        notice = Notice(
+            id=str(uuid4()),
+            type=EventType.OEM_CONTRACT_UPDATED,
+            namespace=NAMESPACE,
+            emaid=emaid,
+            pcid=pcid,
+            facts={"contractCert": ""},  # there is one to fetch
+        )
+        outcome = await telematics.take(notice)
+        if outcome.taken:
+            return WebhookAnswer(outcome=outcome.reason)
+        raise MarketError(
+            Code.CONFLICT if outcome.status == Code.CONFLICT.status else Code.REQUEST, outcome.reason
+        )
 
     return routes
 

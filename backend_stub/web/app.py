@@ -1,6 +1,6 @@
 """The HTTP application: the doors of all roles, behind one envelope."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -20,6 +20,10 @@ from backend_stub.msp import authorization_routes, termination_routes
 from backend_stub.msp import routes as msp_routes
 from backend_stub.oem import routes as oem_routes
 from backend_stub.opnc import routes as opnc_routes
+from backend_stub.page import routes as page_routes
+from backend_stub.page import things as page_things
+from backend_stub.page import whole as page_whole
+from backend_stub.page.guard import OnlyThisMachine
 from backend_stub.pcp import routes as pcp_routes
 from backend_stub.rcp import routes as rcp_routes
 from backend_stub.register import routes as register_routes
@@ -57,11 +61,13 @@ def create_app(
     monotonic: Callable[[], float],
     gate: Gate | None = None,
     strict_opnc: bool = False,
+    own_names: Set[str] | None = None,
 ) -> FastAPI:
     """Return the application for ``market``. It starts nothing and owns nothing.
 
     ``gate`` decides who may do what; None: everybody everything. ``strict_opnc`` holds callers of OPNC to the
-    letter of its schemas.
+    letter of its schemas. ``own_names`` keeps pages of other sites out of an open market, see
+    :mod:`backend_stub.page.guard`: the host names that it goes by besides loopback ones; None: any.
     """
     gate = gate or Gate(None, Rates(), monotonic)
     app = FastAPI(
@@ -103,10 +109,15 @@ def create_app(
     )
     app.include_router(overview.router(market))
     app.include_router(access_routes.router(gate))
+    app.include_router(page_things.router(market))
+    app.include_router(page_whole.router(market, gate, monotonic))
+    app.include_router(page_routes.router(market, is_open=gate.tokens is None))
     install_docs(app)
     install_error_handlers(app)
     app.add_middleware(QuickDoors, doors=authority_routes.quick_doors(market.authority))
     app.add_middleware(ConditionalGet)
     app.add_middleware(CallContext)
+    if own_names is not None and gate.tokens is None:
+        app.add_middleware(OnlyThisMachine, names=own_names)
     app.add_middleware(Envelope, tracer=tracer, monotonic=monotonic, gate=gate, large_bodies=_LARGE_BODIES)
     return app

@@ -83,12 +83,20 @@ ALLOWED: dict[str, set[str]] = {
     "GET /v1/events": EVERYBODY,
     "GET /telematics/v1/vehicles": MAKER,
     "GET /telematics/v1/contracts/{pcid}": MAKER,
+    "POST /telematics/v1/contracts/{pcid}/{emaid}/delivery": MAKER,
     "POST /register/v1/vehicles": {"admin"},
     "GET /register/v1/vehicles": MSPS | OEMS | {"cps", "peer", "admin"},
     "POST /register/v1/documents/check": MSPS | OEMS | {"cps", "peer", "admin"},
     "POST /federation/v1/removals": OWNER | {"peer"},
     "POST /federation/v1/notices": {"peer", "admin"},
     "GET /market/v1/overview": {"admin"},
+    "GET /market/v1/roles": {"admin"},
+    "GET /market/v1/providers": {"admin"},
+    "GET /market/v1/clients": {"admin"},
+    "GET /market/v1/certificates": EVERYBODY,
+    "GET /market/v1/events": EVERYBODY,
+    "GET /market/v1/vehicles/{pcid}": MAKER,
+    "GET /market/v1/contracts/{emaid}": OWNER,
 }
 ELSEWHERE = {
     # Judged by the certificate that is asked for or revoked: the tests of the authority do that.
