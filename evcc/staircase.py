@@ -24,7 +24,7 @@ class Staircase(Generic[V]):
     @classmethod
     def of(cls, start: float, steps: Iterable[tuple[float, V]]) -> "Staircase[V]":
         """Return the staircase of (duration, value) pairs, of which there must be one."""
-        starts, values, at = [], [], float(start)
+        starts, values, at = [], [], start  # integers stay exact: times on the wire have 64 bits
         for duration, value in steps:
             starts.append(at)
             values.append(value)
