@@ -112,6 +112,6 @@ def test_protocols_that_the_car_cannot_speak(
     assert words in caught.value.reason
 
 
-def test_without_tls_there_is_only_the_older_generation(folder: Path) -> None:
+def test_without_tls_there_are_only_the_older_generations(folder: Path) -> None:
     plain = config.load(None, {"network.tls": False, "payment": "external"})
-    assert [protocol.edition.key for protocol in offered(plain, vehicle.load(folder))] == ["iso2"]
+    assert [protocol.edition.key for protocol in offered(plain, vehicle.load(folder))] == ["iso2", "din"]
