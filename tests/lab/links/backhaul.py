@@ -60,7 +60,7 @@ class DistantMarket(Market):
             return
         asked = msgspec.json.decode((await receive())["body"])
         wanted = Wanted(base64.b64decode(asked["certificateInstallationReq"]), asked["xsdMsgDefNamespace"])
-        bundles = await super().fetch(wanted, null_tracer("backend"), Deadline(0.0, 60.0))
+        bundles = await super().fetch(wanted, null_tracer("backend"), Deadline(60.0))
         contents = [
             {"messageDef": {"certificateInstallationRes": base64.b64encode(one).decode()}} for one in bundles
         ]
