@@ -10,6 +10,7 @@ Whether something is revoked is asked last, and only of whoever the caller names
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import TypeVar
 
@@ -70,6 +71,10 @@ _UNREADABLE = (
     x509.UnsupportedGeneralNameType,
     UserWarning,
 )
+
+
+_REMEMBERED = 512
+"""Certificates whose reading is remembered. The CAs of a market, asked for with every leaf, stay among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +261,9 @@ def check_root(certificate: x509.Certificate, *, at: datetime, profile: Profile)
     _check_validity(facts, at)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _facts(certificate: x509.Certificate) -> _Facts:
+    """Read a certificate. What it says follows from its bytes alone, so it is read once; time judges it elsewhere."""
     label = ""
     try:
         label = certificate.subject.rfc4514_string()
@@ -372,8 +379,14 @@ def _require_type(certificate: x509.Certificate, key: PublicKey, expected: KeyTy
 def _signed_by(lower: _Facts, upper: _Facts, known: _Pairs) -> bool:
     if (lower.certificate, upper.certificate) in known:
         return True
+    return _verified(lower.certificate, upper.certificate)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _verified(lower: x509.Certificate, upper: x509.Certificate) -> bool:
+    """Say whether the key in ``upper`` signed ``lower``: a matter of their bytes, whoever is trusted and whenever."""
     try:
-        lower.certificate.verify_directly_issued_by(upper.certificate)
+        lower.verify_directly_issued_by(upper)
     except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
         return False
     return True

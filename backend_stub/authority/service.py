@@ -43,6 +43,9 @@ from pki.revocation import Reason, RevocationChecker, Revoked, revoked
 _MAX_UNKNOWN = 20
 _ATTEMPTS = 5
 _CACHED_ANSWERS = 20_000
+_CERTIFICATES = 512
+"""Certificates whose issuer is remembered: sub-CAs are asked about with every leaf."""
+
 _SHORT_REQUEST = 160
 """Bytes of a request that is remembered once it was read: it asks about one certificate, without a nonce."""
 
@@ -86,6 +89,7 @@ class CertificateOffice:
         self._now = now
         self._entropy = entropy
         self._settings = settings
+        self._named_by = lru_cache(maxsize=_CERTIFICATES)(authorities.named_by)
         self._answers = _Answers()
         self._listing: dict[int, asyncio.Lock] = {}
 
@@ -211,18 +215,11 @@ class CertificateOffice:
         ours = [
             (authority.id, certificate.serial_number)
             for certificate in certificates
-            if (authority := self._authorities.named_by(certificate)) is not None
+            if (authority := self._named_by(certificate)) is not None
         ]
 
-        def work(connection: sa.Connection) -> dict[tuple[int, int], Revoked]:
-            return {
-                (issuer_id, serial): status.revoked
-                for issuer_id, serial in ours
-                for status in store.statuses(connection, issuer_id, [serial])
-                if status.revoked is not None
-            }
-
-        return _Known(self._authorities, await self._database.read(work))
+        found = await self._database.read(lambda connection: store.revoked_among(connection, ours))
+        return _Known(self._authorities, found)
 
     async def crl(self, issuer_fingerprint: str) -> Crl:
         """See :class:`~backend_stub.authority.interface.CertificateAuthority`.

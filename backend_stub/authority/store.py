@@ -71,6 +71,13 @@ _crls = sa.Table(
 _STATUS = sa.select(_certificates.c.revoked_at, _certificates.c.reason).where(
     _certificates.c.issuer_id == sa.bindparam("issuer_id"), _certificates.c.serial == sa.bindparam("serial")
 )
+_REVOKED_AMONG = sa.select(
+    _certificates.c.issuer_id, _certificates.c.serial, _certificates.c.revoked_at, _certificates.c.reason
+).where(
+    _REVOKED,
+    _certificates.c.issuer_id.in_(sa.bindparam("issuers", expanding=True)),
+    _certificates.c.serial.in_(sa.bindparam("serials", expanding=True)),
+)
 _LISTED = (
     sa.select(
         _issuers.c.fingerprint,
@@ -172,6 +179,21 @@ def statuses(connection: sa.Connection, issuer_id: int, serials: Iterable[int]) 
         row = connection.execute(_STATUS, {"issuer_id": issuer_id, "serial": f"{serial:x}"}).first()
         found.append(Status(known=False) if row is None else Status(known=True, revoked=_revoked(row)))
     return found
+
+
+def revoked_among(
+    connection: sa.Connection, asked: Iterable[tuple[int, int]]
+) -> dict[tuple[int, int], Revoked]:
+    """Return those of some certificates (issuer's id, serial number) that are revoked, by one statement."""
+    wanted = {(issuer_id, f"{serial:x}"): (issuer_id, serial) for issuer_id, serial in asked}
+    if not wanted:
+        return {}
+    chosen = {"issuers": sorted({name[0] for name in wanted}), "serials": [name[1] for name in wanted]}
+    return {
+        wanted[row.issuer_id, row.serial]: Revoked(row.revoked_at, Reason(row.reason))
+        for row in connection.execute(_REVOKED_AMONG, chosen)
+        if (row.issuer_id, row.serial) in wanted
+    }
 
 
 def by_name(connection: sa.Connection, name: str) -> Sequence[Certificate]:
