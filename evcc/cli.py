@@ -29,6 +29,8 @@ _OTA_EXAMPLES = """\
 examples:
   evcc ota --vehicle car --telematics http://127.0.0.1:8080
       take in the contracts that are waiting; the address is remembered
+  evcc ota --vehicle car --factory-reset
+      forget all contracts, as before the car is sold; the pools forget them, and their operators hear of it
   evcc ota --vehicle car --follow
       stay connected, and take in each contract as it comes
   evcc contracts choose DEPNCXXXXXXXXXX --vehicle car
@@ -193,6 +195,9 @@ def _add_ota(commands: Any) -> None:
     how.add_argument("--follow", action="store_true", help="stay, and take in each contract as it comes")
     how.add_argument(
         "--again", action="store_true", help="ask once more for all that this car should have: it lost it"
+    )
+    how.add_argument(
+        "--factory-reset", action="store_true", help="forget all contracts, and have the market forget them"
     )
     ota.add_argument("--config", metavar="FILE", type=Path, help="TOML file; see docs/evcc.md for its keys")
     ota.add_argument("--trace", metavar="FILE", type=Path, help="append the trace to FILE (JSON lines)")

@@ -100,13 +100,15 @@ class Summary:
     installed: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     refused: list[dict[str, str]] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
+    """Contracts that went with a factory reset."""
     chosen: str | None = None
     contracts: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def eventful(self) -> bool:
         """Say whether anything was there."""
-        return bool(self.installed or self.removed or self.refused)
+        return bool(self.installed or self.removed or self.refused or self.forgotten)
 
     def as_json(self) -> bytes:
         """Return it as one JSON object."""
@@ -122,7 +124,8 @@ async def synchronise(
     item then stays in the mailbox), ConfigError when the memory cannot be written.
     """
     folder, store = receiver.vehicle.directory, receiver.store
-    memory = await tell_choice(door, receiver, ota_memory.load(folder))
+    memory = await _tell_reset(door, receiver, ota_memory.load(folder))
+    memory = await tell_choice(door, receiver, memory)
     mailbox = await door.mailbox(wait_s=wait_s, again=again)
     summary = Summary(str(receiver.vehicle.pcid))
     before = store.chosen
@@ -138,6 +141,22 @@ async def synchronise(
     summary.chosen = None if store.chosen is None else store.chosen.emaid
     summary.contracts = _facts(store, mailbox, receiver.clock.now())
     return summary
+
+
+def begin_reset(receiver: Receiver) -> list[str]:
+    """Have the car forget its contracts; return their eMAIDs. The backend hears of it by :func:`synchronise`.
+
+    What the car remembers says so before the first contract goes: a car that dies in between goes on with it. Raises
+    ContractStoreError and ConfigError when the disk refuses.
+    """
+    folder, store = receiver.vehicle.directory, receiver.store
+    memory = ota_memory.load(folder)
+    ota_memory.save(folder, msgspec.structs.replace(memory, reset=True, pending=None, default=None))
+    gone = [contract.emaid for contract in store.contracts]
+    for emaid in gone:
+        store.remove(emaid)
+        receiver.tracer.event("contract.removed", emaid=emaid)
+    return gone
 
 
 async def follow(
@@ -164,6 +183,17 @@ async def follow(
         elif receiver.clock.monotonic() - began < _FIRST_PAUSE_S:
             await sleep(_FIRST_PAUSE_S)  # a backend that does not wait is not asked without end
         pause_s, wait_s = _FIRST_PAUSE_S, POLL_WAIT_S
+
+
+async def _tell_reset(door: TelematicsDoor, receiver: Receiver, memory: Memory) -> Memory:
+    """Tell the backend of a reset that it has not heard of, after finishing it; return the memory after it."""
+    if not memory.reset:
+        return memory
+    begin_reset(receiver)
+    await door.reset()
+    changed = msgspec.structs.replace(ota_memory.load(receiver.vehicle.directory), reset=False)
+    ota_memory.save(receiver.vehicle.directory, changed)
+    return changed
 
 
 async def tell_choice(door: TelematicsDoor, receiver: Receiver, memory: Memory) -> Memory:

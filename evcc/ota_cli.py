@@ -15,7 +15,7 @@ from evcc import config, ota_memory, vehicle
 from evcc.contracts import ContractStore
 from evcc.errors import ConfigError, ContractStoreError
 from evcc.exit_codes import ExitCode
-from evcc.ota import Receiver, Summary, follow, synchronise, tell_choice
+from evcc.ota import Receiver, Summary, begin_reset, follow, synchronise, tell_choice
 from evcc.ota_door import TelematicsDoor, TelematicsError
 from evcc.ota_memory import Memory
 from v2g.net.clock import SystemClock
@@ -93,9 +93,11 @@ async def _talk(receiver: Receiver, memory: Memory, arguments: argparse.Namespac
         print(f"evcc: {text}", file=sys.stderr, flush=True)
 
     async with _door(receiver, memory) as door:
+        forgotten = begin_reset(receiver) if arguments.factory_reset else []
         if arguments.follow:
             await follow(receiver, door, tell, warn, asyncio.sleep)
         summary = await synchronise(receiver, door, again=arguments.again)
+        summary.forgotten = forgotten
     tell(summary)
     return ExitCode.INSTALLATION if summary.refused else ExitCode.OK
 
@@ -129,6 +131,7 @@ def _remembered(directory: Path, url: str, ca: Path | None) -> Memory:
 
 def _sentences(summary: Summary) -> str:
     lines = [f"installed contract {emaid}" for emaid in summary.installed]
+    lines += [f"forgot contract {emaid}" for emaid in summary.forgotten]
     lines += [f"removed contract {emaid}: it has ended" for emaid in summary.removed]
     lines += [
         f"refused contract {line['emaid']}: {line['reason']}: {line['detail']}" for line in summary.refused

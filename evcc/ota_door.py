@@ -143,6 +143,10 @@ class TelematicsDoor:
         """Make a contract the one that this car is given at chargers."""
         await self._proven("POST", "/default", msgspec.Raw, {"emaid": emaid})
 
+    async def reset(self) -> None:
+        """Say that this car was reset: whatever it had is void."""
+        await self._proven("POST", "/reset", msgspec.Raw)
+
     async def _proven(
         self,
         method: str,

@@ -14,13 +14,14 @@ class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the backend is, and what it and the driver have said about the default contract.
 
     ``default`` is what the backend called the default last. ``pending`` is a choice of the driver that the
-    backend has not heard of yet.
+    backend has not heard of yet, ``reset`` that the car was reset and the backend has not heard of that.
     """
 
     url: str = ""
     ca: str = ""
     default: str | None = None
     pending: str | None = None
+    reset: bool = False
 
 
 def load(vehicle: Path) -> Memory:

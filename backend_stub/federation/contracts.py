@@ -67,8 +67,25 @@ class FederatedContractPool:
         raise outcome.verdict or MarketError(miss.code, f"{miss.detail}{outcome.remark}")
 
     async def factory_reset(self, pcid: str) -> Sequence[str]:
-        """See :class:`~backend_stub.ccp.interface.ContractPool`: in this provider's pool."""
-        return await self._local.factory_reset(pcid)
+        """See :class:`~backend_stub.ccp.interface.ContractPool`: in every pool.
+
+        Raises MarketError(PEER) when a peer could not be asked: the call is then to be repeated.
+        """
+        removed = [*await self._local.factory_reset(pcid)]
+        if calls.only_from_here():
+            return removed
+
+        async def reset(peer: Peer) -> None:
+            removed.extend(await peer.factory_reset(pcid))
+
+        failed = {name: error for name, error in (await self._all(reset)).items() if error is not None}
+        if failed:
+            raise MarketError(
+                Code.PEER,
+                f"contracts of car {pcid} may still be at provider {', '.join(failed)}: "
+                + "; ".join(str(error) for error in failed.values()),
+            )
+        return removed
 
     async def put(self, bundle: SignedBundle) -> Contract:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""

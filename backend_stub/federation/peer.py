@@ -131,6 +131,10 @@ class _RoleList(msgspec.Struct):
     roles: list[_Role]
 
 
+class _Reset(msgspec.Struct):
+    removed: list[str]
+
+
 class _Nothing(msgspec.Struct):
     pass
 
@@ -283,6 +287,10 @@ class Peer:
             except MarketError as error:
                 if error.code not in {Code.NO_CONTRACT, Code.UNKNOWN}:
                     raise
+
+    async def factory_reset(self, pcid: str) -> Sequence[str]:
+        """Remove all contracts of a car from the peer's CCP; return their eMAIDs."""
+        return (await self._call("POST", "/federation/v1/resets", _Reset, {"pcid": pcid})).removed
 
     async def set_default(self, pcid: str, emaid: str) -> None:
         """Choose the default contract of a car in the peer's CCP."""

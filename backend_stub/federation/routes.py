@@ -22,6 +22,12 @@ class Notice(Body):
     pcid: PcidField
 
 
+class ResetAnswer(Body):
+    """What was removed."""
+
+    removed: list[str]
+
+
 class Removal(Body):
     """Contracts that have ended."""
 
@@ -67,5 +73,10 @@ def router(watcher: CarWatcher, contracts: ContractPool) -> APIRouter:
                 Code.PEER, f"{len(left)} contracts may still be in another pool: repeat the call"
             )
         return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+    @routes.post("/resets", summary="Empty a car that was reset", responses=refusals(Code.FORBIDDEN))
+    async def reset(body: Notice, _party: Annotated[Party, allow(Scope.PCP_NOTICE)]) -> ResetAnswer:
+        """Remove the contracts of a car of the caller's from the contract pool, and tell their operators."""
+        return ResetAnswer(removed=[*await contracts.factory_reset(body.pcid)])
 
     return routes

@@ -167,6 +167,13 @@ class MarketSide(Protocol):
         """Make a contract the one that the car is given at a charger; raises MarketError(NO_CONTRACT)."""
         ...
 
+    async def factory_reset(self, pcid: str) -> Sequence[str]:
+        """Remove a car's contracts from every pool and tell their operators; return the eMAIDs.
+
+        Raises MarketError(PEER) when a pool could not be asked: the call is then to be repeated.
+        """
+        ...
+
     async def v2g_roots(self) -> Sequence[x509.Certificate]:
         """Return the V2G roots of the root pool."""
         ...
@@ -210,6 +217,13 @@ class Telematics(Protocol):
         """Make a contract of a car its default, here and in the contract pool.
 
         Raises MarketError(NO_CONTRACT) and what the pool raises.
+        """
+        ...
+
+    async def factory_reset(self, pcid: str) -> Sequence[str]:
+        """Empty a car for its next driver: its contracts are gone from pools and mailbox; return their eMAIDs.
+
+        Repeating it is harmless. Raises what the pool raises.
         """
         ...
 

@@ -37,6 +37,10 @@ class Pools:
         """See :class:`~backend_stub.telematics.interface.MarketSide`."""
         await self._contracts.set_default(pcid, emaid)
 
+    async def factory_reset(self, pcid: str) -> Sequence[str]:
+        """See :class:`~backend_stub.telematics.interface.MarketSide`."""
+        return await self._contracts.factory_reset(pcid)
+
     async def v2g_roots(self) -> Sequence[x509.Certificate]:
         """See :class:`~backend_stub.telematics.interface.MarketSide`."""
         return [root.certificate for root in await self._roots.roots(RootType.V2G)]

@@ -60,6 +60,10 @@ class _Root(msgspec.Struct):
     caCertificate: str
 
 
+class _Reset(msgspec.Struct):
+    removed: list[str]
+
+
 class _Roots(msgspec.Struct):
     rootCertificates: list[_Root]
 
@@ -152,6 +156,10 @@ class OpcpMarket:
     async def set_default(self, pcid: str, emaid: str) -> None:
         """See :class:`~backend_stub.telematics.interface.MarketSide`."""
         await self._call("POST", f"/v1/ccp/signedContractData/{pcid}/{emaid}/default", None)
+
+    async def factory_reset(self, pcid: str) -> Sequence[str]:
+        """See :class:`~backend_stub.telematics.interface.MarketSide`. OPCP has no such call: this one is ours."""
+        return (await self._call("DELETE", f"/telematics/v1/contracts/{pcid}", _Reset)).removed
 
     async def v2g_roots(self) -> Sequence[x509.Certificate]:
         """See :class:`~backend_stub.telematics.interface.MarketSide`."""

@@ -127,6 +127,13 @@ class Acknowledgement(Body):
     )
 
 
+class ResetAnswer(Body):
+    """What a factory reset has removed."""
+
+    pcid: str
+    removed: list[str] = Field(description="eMAIDs; each operator has been told of its own.")
+
+
 class Choice(Body):
     """The driver's choice."""
 
@@ -241,6 +248,16 @@ def router(telematics: Telematics, cars: CarDoor) -> APIRouter:
         await telematics.choose(pcid, body.emaid)
         return _listed(pcid, await telematics.contracts(pcid))
 
+    @routes.post(
+        "/vehicles/{pcid}/reset",
+        summary="Say that the car was reset",
+        description=f"The car has forgotten its contracts: so does the market. {_PROOF}",
+        responses=refusals(Code.UNAUTHENTICATED, Code.PEER, public=True),
+    )
+    async def reset(request: Request, response: Response, pcid: _PcidPath) -> ResetAnswer:
+        await admitted(request, response, pcid)
+        return ResetAnswer(pcid=pcid, removed=[*await telematics.factory_reset(pcid)])
+
     @routes.get("/vehicles", summary="List cars with contracts", responses=refusals())
     async def vehicles(
         _party: Annotated[Party, allow(Scope.OEM)],
@@ -259,6 +276,12 @@ def router(telematics: Telematics, cars: CarDoor) -> APIRouter:
         """Return what a car has or is to have, oldest first. For the maker's staff; bundles are not shown."""
         party.check_vehicle(pcid)
         return _listed(pcid, await telematics.contracts(pcid))
+
+    @routes.delete("/contracts/{pcid}", summary="Reset a car", responses=refusals(Code.PEER))
+    async def empty(pcid: _PcidPath, party: Annotated[Party, allow(Scope.OEM)]) -> ResetAnswer:
+        """Remove all contracts of a car, as when it is sold. For the maker's staff; the car forgets them, too."""
+        party.check_vehicle(pcid)
+        return ResetAnswer(pcid=pcid, removed=[*await telematics.factory_reset(pcid)])
 
     @routes.post(
         "/contracts/{pcid}/{emaid}/delivery",

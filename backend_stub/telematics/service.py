@@ -48,6 +48,7 @@ _SECRET = "webhook_secret"  # noqa: S105 - the name of a setting
 _TRY_AGAIN = frozenset({Code.STORE, Code.PEER, Code.DEADLINE, Code.TOO_MANY, Code.INTERNAL})
 _MAX_REASON = 500
 _MAX_EVENT_ID = 36
+_RESET = "factory reset"
 
 _log = logging.getLogger(__name__)
 
@@ -195,6 +196,22 @@ class MailOffice:
         await self._market.set_default(pcid, emaid)
         now = self._now()
         await self._database.write(lambda connection: store.set_default(connection, pcid, emaid, now))
+
+    async def factory_reset(self, pcid: str) -> Sequence[str]:
+        """See :class:`~backend_stub.telematics.interface.Telematics`."""
+        # The pools first, as with a default: their events come back here. The car is to see it at once.
+        removed = await self._market.factory_reset(pcid)
+        now = self._now()
+
+        def work(connection: sa.Connection) -> Sequence[str]:
+            here = [contract.emaid for contract in store.contracts(connection, pcid)]
+            for emaid in here:
+                store.withdraw(connection, emaid, _RESET, now)
+            return here
+
+        here = await self._database.write(work)
+        self._tracer.event("telematics.reset", pcid=pcid, contracts=len(removed))
+        return sorted({*removed, *here})
 
     async def contracts(self, pcid: str) -> Sequence[CarContract]:
         """See :class:`~backend_stub.telematics.interface.Telematics`."""

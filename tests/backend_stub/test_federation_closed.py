@@ -7,6 +7,7 @@ import pytest
 
 from backend_stub.access import clients
 from backend_stub.errors import Code, MarketError
+from backend_stub.events import EventType
 from backend_stub.federation.notices import Notices
 from tests.backend_stub.providers import Providers, open_providers
 from v2g.net.oauth import TOKEN_PATH
@@ -60,6 +61,21 @@ async def test_ending_a_contract_reaches_closed_pools(market: Providers) -> None
     await market["a"].market.msp.terminate(emaid)
     for name in market:
         assert not await market[name].market.ccp.find(emaid)
+
+
+async def test_a_car_that_is_reset_has_nothing_left_anywhere(market: Providers) -> None:
+    """At its maker's provider; the operator at another one hears of it."""
+    car, code = await market.build("b", "c")
+    emaid = await market.onboard("a", car, code)
+    assert await market["b"].market.over_the_air.telematics.office.factory_reset(car.pcid) == [emaid]
+    for name in market:
+        assert not await market[name].market.ccp.find(emaid)
+    told = await market["a"].market.over_the_air.events.events(0, 100)
+    assert (EventType.FACTORY_RESET, emaid) in [(event.type, event.emaid) for event in told]
+    market.wires.dead.add("a")
+    with pytest.raises(MarketError) as caught:
+        await market["b"].market.ccp.factory_reset(car.pcid)
+    assert caught.value.code is Code.PEER
 
 
 async def test_a_notice_reaches_a_closed_market(market: Providers) -> None:

@@ -68,6 +68,7 @@ class Backend:
     before: Handler = lambda _request: None
     said: list[dict[str, Any]] = field(default_factory=list)
     chosen: list[str] = field(default_factory=list)
+    resets: int = 0
     targets: list[str] = field(default_factory=list)
     on_acknowledgement: Callable[[], None] = lambda: None
     _challenges: int = 0
@@ -88,6 +89,9 @@ class Backend:
             self.said.append(said)
             self.items = self.items[1:]
             return httpx.Response(200, json={}, headers=headers)
+        if target.endswith("/reset"):
+            self.resets += 1
+            return httpx.Response(200, json={"pcid": "", "removed": []}, headers=headers)
         if target.endswith("/default"):
             self.chosen.append(json.loads(request.content)["emaid"])
             self.default = self.chosen[-1]

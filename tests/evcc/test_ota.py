@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 import exi
 from evcc import ota_memory
 from evcc.errors import ConfigError
-from evcc.ota import Summary, follow, synchronise
+from evcc.ota import Summary, begin_reset, follow, synchronise
 from evcc.ota_door import TelematicsError
 from evcc.ota_memory import Memory
 from tests.evcc import charger as c
@@ -409,3 +409,48 @@ def test_the_memory_survives_and_a_damaged_one_is_named(tmp_path: Path) -> None:
         ota_memory.load(tmp_path)
     with pytest.raises(ConfigError, match="cannot be written"):
         ota_memory.save(tmp_path / "nowhere", Memory())
+
+
+# --- a car that is reset --------------------------------------------------------------------------------
+
+
+def test_a_reset_car_forgets_and_says_so_once(play: Play, world: World) -> None:
+    async def work(scene: Scene) -> None:
+        await look(scene)
+        assert begin_reset(scene.receiver) == [EMAIDS[0]]
+        assert scene.stored == []
+        await look(scene)
+        await look(scene)
+        assert backend.resets == 1
+        assert ota_memory.load(scene.receiver.vehicle.directory).default is None
+
+    backend = Backend(world, [install(document(bundle_for(world)))])
+    play(backend, work)
+
+
+def test_a_backend_that_is_away_hears_of_a_reset_later(play: Play, world: World) -> None:
+    """Whatever the car has got until then goes, too: nobody may have it back by accident."""
+
+    def away(request: httpx.Request) -> httpx.Response | None:
+        if request.url.path.endswith("/reset"):
+            raise httpx.ConnectError("nobody there")
+        return None
+
+    async def first(scene: Scene) -> None:
+        await look(scene)
+        backend.before = away
+        begin_reset(scene.receiver)
+        with pytest.raises(TelematicsError):
+            await look(scene)
+        scene.store.install(world.contract(EMAIDS[1]), NOW)
+
+    async def second(scene: Scene) -> None:
+        assert ota_memory.load(scene.receiver.vehicle.directory).reset
+        backend.before = lambda _: None
+        await look(scene)
+        assert (scene.stored, backend.resets) == ([], 1)
+        assert not ota_memory.load(scene.receiver.vehicle.directory).reset
+
+    backend = Backend(world, [install(document(bundle_for(world)))])
+    play(backend, first)
+    play(backend, second)

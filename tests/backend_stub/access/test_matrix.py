@@ -83,12 +83,14 @@ ALLOWED: dict[str, set[str]] = {
     "GET /v1/events": EVERYBODY,
     "GET /telematics/v1/vehicles": MAKER,
     "GET /telematics/v1/contracts/{pcid}": MAKER,
+    "DELETE /telematics/v1/contracts/{pcid}": MAKER,
     "POST /telematics/v1/contracts/{pcid}/{emaid}/delivery": MAKER,
     "POST /register/v1/vehicles": {"admin"},
     "GET /register/v1/vehicles": MSPS | OEMS | {"cps", "peer", "admin"},
     "POST /register/v1/documents/check": MSPS | OEMS | {"cps", "peer", "admin"},
     "POST /federation/v1/removals": OWNER | {"peer"},
     "POST /federation/v1/notices": {"peer", "admin"},
+    "POST /federation/v1/resets": {"peer", "admin"},
     "GET /market/v1/overview": {"admin"},
     "GET /market/v1/roles": {"admin"},
     "GET /market/v1/providers": {"admin"},
@@ -116,6 +118,7 @@ PUBLIC = {
     "GET /telematics/v1/vehicles/{pcid}/mailbox",
     "POST /telematics/v1/vehicles/{pcid}/mailbox/{item_id}/acknowledgement",
     "POST /telematics/v1/vehicles/{pcid}/default",
+    "POST /telematics/v1/vehicles/{pcid}/reset",
 }
 SAME = {  # OPNC's call → the one of OPCP that it must be like
     "POST /opnc/v1/ccp/signedcontractdata": "POST /v1/ccp/signedContractData",
@@ -254,6 +257,7 @@ async def fill(closed: ClosedWorld) -> tuple[dict[str, str], dict[str, Any]]:
         "POST /msp/v1/contracts": {"pcid": car.pcid},
         "POST /federation/v1/removals": {"emaids": [emaid]},
         "POST /federation/v1/notices": {"pcid": car.pcid},
+        "POST /federation/v1/resets": {"pcid": car.pcid},
     }
     return names, bodies
 

@@ -47,6 +47,9 @@ class TamperedMarket:
         self.chosen.append((pcid, emaid))
         await self.real.set_default(pcid, emaid)
 
+    async def factory_reset(self, pcid: str) -> Sequence[str]:
+        return await self.real.factory_reset(pcid)
+
     async def v2g_roots(self) -> Sequence[x509.Certificate]:
         return self.roots if self.roots is not None else await self.real.v2g_roots()
 

@@ -354,6 +354,28 @@ async def test_a_reset_car_is_emptied_and_its_operators_are_told(world: World) -
     assert [event.emaid for event in told if event.type == "mo.prov.cert.factory.reset"] == [emaid, second]
 
 
+async def test_a_reset_by_the_maker_empties_mailbox_and_pool(world: World) -> None:
+    """At once, before the events of the pool come back; repeating it is harmless."""
+    office, car, emaid = await ready(world)
+    await installed(office, car.pcid)
+    assert await office.office.factory_reset(car.pcid) == [emaid]
+    (item,) = (await office.office.mailbox(car.pcid)).items
+    assert (item.action, item.emaid) == (Action.REMOVE, emaid)
+    assert not await world.market.ccp.of_car(car.pcid)
+    await office.deliver()
+    await office.office.factory_reset(car.pcid)
+    (item,) = (await office.office.mailbox(car.pcid)).items
+    await office.office.settle(car.pcid, item.id, Result.REMOVED)
+    assert await office.office.factory_reset(car.pcid) == []
+
+
+async def test_the_makers_staff_resets_a_car_at_the_door(world: World) -> None:
+    car, emaid = await world.car_with_contract()
+    answer = await world.http.delete(f"/telematics/v1/contracts/{car.pcid}")
+    assert (answer.status_code, answer.json()) == (200, {"pcid": car.pcid, "removed": [emaid]})
+    assert (await world.http.delete(f"/telematics/v1/contracts/{car.pcid}")).json()["removed"] == []
+
+
 async def test_a_rejection_is_kept_with_its_reason(world: World) -> None:
     office, car, _ = await ready(world)
     await office.deliver()
