@@ -6,13 +6,13 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from backend_stub.errors import Code, MarketError
-from pki.chain import public_key
+from pki.chain import verifying_key
 from pki.errors import CertificateError, Rule
 from pki.issuing import Identity
+from pki.keys import PublicKey
 
 UNREADABLE = (
     ValueError,
@@ -37,7 +37,7 @@ def stored(data: bytes) -> x509.Certificate:
     return x509.load_der_x509_certificate(data)
 
 
-def key_fingerprint(key: ec.EllipticCurvePublicKey) -> str:
+def key_fingerprint(key: PublicKey) -> str:
     """Return the SHA-256 of a public key (SubjectPublicKeyInfo) as lower-case hex."""
     return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
@@ -79,7 +79,7 @@ def check_anchor(certificate: x509.Certificate, now: datetime) -> None:
     """
     name = certificate.subject.rfc4514_string()
     try:
-        public_key(certificate)
+        verifying_key(certificate)
     except CertificateError as error:
         raise MarketError(Code.CHAIN, str(error)) from error
     try:

@@ -1,6 +1,6 @@
 """Makes a market: a description with everything that it names, ready to be served."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 from backend_stub.description import DescriptionError
 from pki.entropy import Entropy
 from pki.errors import StoreError
-from pki.hierarchy import Hierarchy
+from pki.hierarchy import Hierarchy, init_folder
 from pki.names import fingerprint_sha256
 from pki.store import SECRET_MODE, write_atomically
 
@@ -55,11 +55,12 @@ def make_market(directory: Path, outline: Outline, *, now: datetime, entropy: En
         directory.mkdir(parents=True, exist_ok=True)
         names = _NAMES[: outline.providers]
         hierarchies = {
-            name: Hierarchy.create(now=now, entropy=entropy, organization=f"Provider {name.upper()}")
+            name: init_folder(
+                directory / name / "pki", now=now, entropy=entropy, organization=f"Provider {name.upper()}"
+            )
             for name in names
         }
-        for name, hierarchy in hierarchies.items():
-            hierarchy.save(directory / name / "pki")
+        for name in names:
             secret = f"{entropy.bytes(_SECRET_BYTES).hex()}\n".encode()
             write_atomically(directory / name / "role.secret", secret, mode=SECRET_MODE)
         # Last, so that a description that is there is whole.
@@ -71,7 +72,7 @@ def make_market(directory: Path, outline: Outline, *, now: datetime, entropy: En
     return target
 
 
-def _text(hierarchies: dict[str, Hierarchy], outline: Outline) -> str:
+def _text(hierarchies: Mapping[str, Sequence[Hierarchy]], outline: Outline) -> str:
     names = list(hierarchies)
     parts = [_HEAD]
     parts += [_provider(name, hierarchies[name], names, outline) for name in names]
@@ -98,7 +99,7 @@ provider = "a"
 """
 
 
-def _provider(name: str, hierarchy: Hierarchy, names: Sequence[str], outline: Outline) -> str:
+def _provider(name: str, hierarchies: Sequence[Hierarchy], names: Sequence[str], outline: Outline) -> str:
     position = names.index(name)
     peers = ", ".join(f'"{other}"' for other in names if other != name)
     port = outline.ports[position] if outline.ports else _port(outline, position)
@@ -107,8 +108,7 @@ def _provider(name: str, hierarchy: Hierarchy, names: Sequence[str], outline: Ou
         lines = [f'{role} = "{outline.host}:{port + offset}"' for offset, role in enumerate(_ROLES, start=1)]
         role_listen = "\n[provider.role_listen]\n" + "\n".join(lines) + "\n"
     pins = "\n".join(
-        f'{branch} = ["{fingerprint_sha256(hierarchy[f"{branch}_root"].certificate)}"]'
-        for branch in ("v2g", "oem", "mo")
+        f"{branch} = [{_fingerprints(hierarchies, branch)}]" for branch in ("v2g", "oem", "mo")
     )
     return f"""\
 [[provider]]
@@ -123,6 +123,11 @@ peers = [{peers}]
 [provider.roots]
 {pins}
 {role_listen}"""
+
+
+def _fingerprints(hierarchies: Sequence[Hierarchy], branch: str) -> str:
+    roots = (hierarchy[f"{branch}_root"].certificate for hierarchy in hierarchies)
+    return ", ".join(f'"{fingerprint_sha256(root)}"' for root in roots)
 
 
 def _maker(name: str, names: Sequence[str]) -> str:

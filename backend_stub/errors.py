@@ -24,6 +24,7 @@ class Code(StrEnum):
     CHAIN_EXPIRED = "CHAIN_EXPIRED"
     REVOKED = "REVOKED"
     NO_CONTRACT = "NO_CONTRACT"
+    UNKNOWN_PROVIDER = "UNKNOWN_PROVIDER"
     UNKNOWN_PCID = "UNKNOWN_PCID"
     UNKNOWN = "UNKNOWN"
     CONFLICT = "CONFLICT"
@@ -60,6 +61,7 @@ _STATUS = {
     Code.CHAIN_EXPIRED: HTTPStatus.FORBIDDEN,
     Code.REVOKED: HTTPStatus.FORBIDDEN,
     Code.NO_CONTRACT: HTTPStatus.NOT_FOUND,
+    Code.UNKNOWN_PROVIDER: HTTPStatus.NOT_FOUND,
     Code.UNKNOWN_PCID: HTTPStatus.NOT_FOUND,
     Code.UNKNOWN: HTTPStatus.NOT_FOUND,
     Code.CONFLICT: HTTPStatus.CONFLICT,
@@ -86,6 +88,7 @@ _MEANING = {
     Code.CHAIN_EXPIRED: "a certificate of the chain is outside its validity",
     Code.REVOKED: "the certificate was revoked, or replaced by a newer one",
     Code.NO_CONTRACT: "no contract that this car could install",
+    Code.UNKNOWN_PROVIDER: "the car wants contracts of mobility operators that have none for it here",
     Code.UNKNOWN_PCID: "no provisioning certificate is registered for this PCID",
     Code.UNKNOWN: "no such resource",
     Code.CONFLICT: "contradicts what is stored",

@@ -39,8 +39,10 @@ from backend_stub.msp.authorization import AuthorizationDesk, ContractAuthorizer
 from backend_stub.msp.entitlement import Entitlements
 from backend_stub.msp.interface import MobilityServiceProvider
 from backend_stub.msp.service import ContractDesk, Operator, Partners
+from backend_stub.namespaces import Edition
 from backend_stub.oem import store as oem_store
 from backend_stub.oem.interface import CarMaker
+from backend_stub.oem.iso20 import Iso20Factory
 from backend_stub.oem.service import BackOffice, Maker
 from backend_stub.over_the_air import OverTheAir, open_over_the_air
 from backend_stub.pcp import store as pcp_store
@@ -59,11 +61,14 @@ from backend_stub.register.service import Register
 from backend_stub.remote.connection import RoleConnection, remote
 from backend_stub.remote.door import Inside
 from backend_stub.roles import Role
+from backend_stub.sealing import ContractIssuer
+from backend_stub.suites import edition_of
 from backend_stub.telematics import store as telematics_store
 from pki.chain import validate
 from pki.entropy import Entropy
 from pki.errors import CertificateError, StoreError
-from pki.hierarchy import MEMBERS, Hierarchy
+from pki.hierarchy import ISO20_FOLDER, Hierarchy
+from pki.profiles import Edition as Suite
 from v2g.trace import Tracer
 
 SCHEMAS = (
@@ -124,12 +129,23 @@ class _Tools:
     """What every role is made with."""
 
     hierarchy: Hierarchy
+    iso20: Hierarchy | None
     database: Database
     now: Callable[[], datetime]
     entropy: Entropy
     tracer: Tracer
     place: Place
     authority: CertificateAuthority
+
+    @property
+    def hierarchies(self) -> Sequence[Hierarchy]:
+        """The certificates of each edition that is spoken here."""
+        return _spoken(self.hierarchy, self.iso20)
+
+    @property
+    def issuers(self) -> Mapping[Edition, ContractIssuer]:
+        """Who issues contracts, by edition."""
+        return {edition_of(each.root): each for each in map(ContractIssuer.of, self.hierarchies)}
 
     def away(self, role: Role) -> RoleConnection | None:
         """Return the connection to a role that runs in another process."""
@@ -158,9 +174,11 @@ async def open_market(
     tracer: Tracer,
     public_url: str = "",
     place: Place | None = None,
+    iso20: Hierarchy | None = None,
 ) -> Market:
     """Make the tables, wire the roles, fill the root pool, and settle what a killed process left behind.
 
+    ``hierarchy`` holds the certificates of ISO 15118-2, ``iso20`` those of -20; None: only -2 is spoken.
     ``public_url`` is where relying parties reach this market; certificates point there for their revocation.
     ``place`` is the provider's place among others, and says which of its roles run elsewhere; without it this is
     a market of one, all in this process.
@@ -170,9 +188,13 @@ async def open_market(
     place = place or Place()
     database.create(SCHEMAS)
     authority = await CertificateOffice.open(
-        database, [hierarchy], now=now, entropy=entropy, settings=Settings(public_url=public_url)
+        database,
+        _spoken(hierarchy, iso20),
+        now=now,
+        entropy=entropy,
+        settings=Settings(public_url=public_url),
     )
-    tools = _Tools(hierarchy, database, now, entropy, tracer, place, authority)
+    tools = _Tools(hierarchy, iso20, database, now, entropy, tracer, place, authority)
     inside: dict[str, Inside] = {}
     background: list[Work] = []
     pools = await _wire_pools(tools, inside, background)
@@ -183,9 +205,7 @@ async def open_market(
         pools.rcp, hierarchy.chain("cps_leaf"), hierarchy["cps_leaf"].signing_key(), now
     )
     generator = HostedIssuer(
-        hierarchy["mo_sub_ca2"],
-        hierarchy["mo_sub_ca1"].certificate,
-        hierarchy["mo_root"].certificate,
+        tools.issuers,
         issued=authority,
         provisioning=pools.cars,
         signing=pools.cps,
@@ -242,8 +262,9 @@ async def _wire_pools(tools: _Tools, inside: dict[str, Inside], background: list
         rcp_door = remote(RootCertificatePool, "rcp-door", away)
     else:
         own_roots = RootPool(database, now)
-        for root_type, name in _ROOTS.items():
-            await own_roots.add(root_type, tools.hierarchy[name].certificate)
+        for hierarchy in tools.hierarchies:
+            for root_type, name in _ROOTS.items():
+                await own_roots.add(root_type, hierarchy[name].certificate)
         watch = ExpiryWatch(own_roots, database, now)
         background.append(every(expiry.EVERY_S, watch.sweep, "expired roots were not told of"))
         rcp = rcp_door = own_roots
@@ -305,10 +326,15 @@ async def _wire_pools(tools: _Tools, inside: dict[str, Inside], background: list
 def _signing(
     tools: _Tools, rcp: RootCertificatePool, cars: ProvisioningPool, contracts: ContractPool
 ) -> ProvisioningService:
-    hierarchy, place = tools.hierarchy, tools.place
-    signer = Signer(hierarchy.chain("cps_leaf"), hierarchy.root_of("cps_leaf").certificate)
-    identity = SigningIdentity(signer, hierarchy["cps_leaf"].signing_key())
-    cps = ProvisioningSigner([identity], rcp, cars, contracts, tools.now, tools.tracer, tools.authority)
+    place = tools.place
+    identities = [
+        SigningIdentity(
+            Signer(hierarchy.chain("cps_leaf"), hierarchy.root_of("cps_leaf").certificate),
+            hierarchy["cps_leaf"].signer(),
+        )
+        for hierarchy in tools.hierarchies
+    ]
+    cps = ProvisioningSigner(identities, rcp, cars, contracts, tools.now, tools.tracer, tools.authority)
     if not place.peers:
         return cps
     return FederatedProvisioningService(cps, contracts, cars, rcp, place.peers, place.peer_timeout_s)
@@ -327,6 +353,7 @@ async def _wire_maker(
         hierarchy["oem_sub_ca2"],
         place.regions,
         place.default_region,
+        None if tools.iso20 is None else _iso20_factory(tools.iso20),
     )
     # The pool as its door has it tells the peers of a replaced key.
     provisioning = pools.pcp_door
@@ -336,6 +363,14 @@ async def _wire_maker(
     inside["oem"] = Inside(CarMaker, oem)
     await _settle(oem.settle, tools, background)
     return oem
+
+
+def _iso20_factory(hierarchy: Hierarchy) -> Iso20Factory:
+    return Iso20Factory(hierarchy.edition, hierarchy["oem_sub_ca2"], hierarchy["oem_sub_ca1"].certificate)
+
+
+def _spoken(hierarchy: Hierarchy, iso20: Hierarchy | None) -> Sequence[Hierarchy]:
+    return [hierarchy] if iso20 is None else [hierarchy, iso20]
 
 
 def _wire_register(tools: _Tools, inside: dict[str, Inside]) -> VehicleRegister:
@@ -360,16 +395,11 @@ async def _wire_operator(
     if away := tools.away(Role.MSP):
         msp_there: MobilityServiceProvider = remote(MobilityServiceProvider, "msp", away)
         return msp_there
-    hierarchy, place = tools.hierarchy, tools.place
+    place = tools.place
     makers = FederatedEntitlementDesk(oem, place.makers) if place.peers else oem
     msp = ContractDesk(
         tools.database,
-        Operator(
-            place.country,
-            place.provider_id,
-            hierarchy["mo_sub_ca1"].certificate,
-            hierarchy["mo_sub_ca2"],
-        ),
+        Operator(place.country, place.provider_id, tools.issuers),
         Partners(pools.cars, pools.cps, pools.ccp, register, tools.authority),
         Entitlements(place.proof_required, makers, register),
         tools.now,
@@ -402,13 +432,24 @@ def load_hierarchy(directory: Path, *, now: datetime) -> Hierarchy:
     except StoreError as error:
         raise PkiFolderError(error.path, error.detail) from error
     for name in _ISSUERS:
-        stem = directory / MEMBERS[name].stem
+        stem = directory / hierarchy.members[name].stem
         if hierarchy[name].key is None:
             raise PkiFolderError(f"{stem}.key", "is missing; the market must sign with it")
         leaf, *sub_cas = hierarchy.chain(name)
         root = hierarchy.root_of(name).certificate
         try:
-            validate(leaf, sub_cas, [root], at=now, profile=MEMBERS[name].profile)
+            validate(leaf, sub_cas, [root], at=now, profile=hierarchy.members[name].profile)
         except CertificateError as error:
             raise PkiFolderError(f"{stem}.pem", f"breaks the rule {error}") from error
+    return hierarchy
+
+
+def load_iso20(directory: Path, *, now: datetime) -> Hierarchy | None:
+    """Read the certificates of ISO 15118-20 inside a certificate folder, if there are any; checks and raises as above."""
+    inside = directory / ISO20_FOLDER
+    if not inside.is_dir():
+        return None
+    hierarchy = load_hierarchy(inside, now=now)
+    if hierarchy.edition is Suite.ISO2:
+        raise PkiFolderError(str(inside), "holds certificates of ISO 15118-2")
     return hierarchy

@@ -29,9 +29,6 @@ SPELLINGS: Mapping[str, Edition] = MappingProxyType(
 )
 """Every spelling; the first of an edition is the one to write where nobody asked for another."""
 
-SERVED = frozenset({Edition.ISO2})
-"""The editions whose messages this market reads and writes."""
-
 
 def spelling(of: Edition) -> str:
     """Return how this market writes an edition where nobody asked for another spelling."""
@@ -45,16 +42,3 @@ def edition(namespace: str) -> Edition:
     except KeyError:
         known = ", ".join(SPELLINGS)
         raise MarketError(Code.NAMESPACE, f"no message namespace that is known here: {known}") from None
-
-
-def served_edition(namespace: str) -> Edition:
-    """Return the edition of a namespace whose messages are to be read or written.
-
-    Raises MarketError(NAMESPACE) for one that is unknown, or known but not served.
-    """
-    found = edition(namespace)
-    if found not in SERVED:
-        raise MarketError(
-            Code.NAMESPACE, f"messages of {found} are not served here, only {', '.join(sorted(SERVED))}"
-        )
-    return found

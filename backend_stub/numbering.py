@@ -10,6 +10,19 @@ ATTEMPTS = 8
 """Draws before giving up. Two in a row that are taken already mean a broken source of randomness."""
 
 
+def check_character(text: str) -> str:
+    """Return the character that makes ``text`` of digits and capitals fit ISO 7064, MOD 37,36.
+
+    It shows every single wrong character and every two that changed places.
+    """
+    size = len(DIGITS_AND_CAPITALS)
+    rest = size
+    for sign in text:
+        rest = (rest + DIGITS_AND_CAPITALS.index(sign)) % size or size
+        rest = rest * 2 % (size + 1)
+    return DIGITS_AND_CAPITALS[(size + 1 - rest) % size]
+
+
 def draw(entropy: Entropy, alphabet: str, length: int) -> str:
     """Return ``length`` characters of ``alphabet``, each from four random bytes, so that none is favoured."""
     words = entropy.bytes(4 * length)

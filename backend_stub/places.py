@@ -30,8 +30,7 @@ def place_of(
     read.
     """
     own_root = fingerprint_sha256(hierarchy["v2g_root"].certificate)
-    for branch, pinned in (("v2g", provider.pins.v2g), ("oem", provider.pins.oem), ("mo", provider.pins.mo)):
-        found = fingerprint_sha256(hierarchy[f"{branch}_root"].certificate)
+    for branch, found, pinned in _roots(provider, hierarchy):
         if found not in pinned:
             raise DescriptionError(
                 description.path,
@@ -72,6 +71,11 @@ def place_of(
     )
 
 
+def pins_hold(provider: Provider, hierarchy: Hierarchy) -> bool:
+    """Say whether the description pins the roots of a further hierarchy; without that, peers would not believe it."""
+    return all(found in pinned for _, found, pinned in _roots(provider, hierarchy))
+
+
 def roles_elsewhere(
     description: Description, provider: Provider, here: Iterable[Role]
 ) -> dict[Role, RoleConnection]:
@@ -106,6 +110,13 @@ def role_secret(description: Description, provider: Provider) -> str:
             description.path, key, f"{provider.role_secret}: at least {_SECRET_LENGTH} characters"
         )
     return secret
+
+
+def _roots(provider: Provider, hierarchy: Hierarchy) -> Iterable[tuple[str, str, frozenset[str]]]:
+    """Return branch, fingerprint of the root, and what the description pins for this branch."""
+    pins = {"v2g": provider.pins.v2g, "oem": provider.pins.oem, "mo": provider.pins.mo}
+    for branch, pinned in pins.items():
+        yield branch, fingerprint_sha256(hierarchy[f"{branch}_root"].certificate), pinned
 
 
 def _regions(description: Description, provider: Provider) -> dict[str, frozenset[str] | None]:

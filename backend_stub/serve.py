@@ -13,7 +13,7 @@ from backend_stub import logs
 from backend_stub.access.settings import AccessSettings, open_gate
 from backend_stub.background import at_work
 from backend_stub.database import Database
-from backend_stub.market import load_hierarchy, open_market
+from backend_stub.market import load_hierarchy, load_iso20, open_market
 from backend_stub.server import Ready, Server, listen, names_of, own_url, server_config, url_of
 from backend_stub.web.app import create_app
 from pki.entropy import SystemEntropy
@@ -61,6 +61,7 @@ def run(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     clock = SystemClock()
     hierarchy = load_hierarchy(settings.pki, now=clock.now())
+    iso20 = load_iso20(settings.pki, now=clock.now())
     with ExitStack() as stack:
         sink = JsonlSink(settings.trace) if settings.trace else NullSink()
         stack.callback(sink.close)
@@ -76,6 +77,7 @@ async def _serve(settings: Settings) -> None:
             entropy=SystemEntropy(),
             tracer=tracer,
             public_url=url_of(listener) if settings.public_url == OWN_URL else settings.public_url,
+            iso20=iso20,
         )
         warm_up()
         gate = await open_gate(

@@ -21,8 +21,8 @@ from backend_stub.background import at_work
 from backend_stub.database import Database
 from backend_stub.description import Description, DescriptionError, Provider
 from backend_stub.description_file import load
-from backend_stub.market import Market, load_hierarchy, open_market
-from backend_stub.places import place_of, role_secret, roles_elsewhere
+from backend_stub.market import Market, load_hierarchy, load_iso20, open_market
+from backend_stub.places import pins_hold, place_of, role_secret, roles_elsewhere
 from backend_stub.remote.door import RoleDoor
 from backend_stub.roles import Role
 from backend_stub.serve import warm_up
@@ -126,7 +126,8 @@ async def _open(
     """Make one provider ready to serve; what it holds is closed with ``ending``."""
     description, provider = choice.description, choice.provider
     clock = SystemClock()
-    hierarchy = load_hierarchy(_pki(description, provider), now=clock.now())
+    pki = _pki(description, provider)
+    hierarchy, iso20 = load_hierarchy(pki, now=clock.now()), load_iso20(pki, now=clock.now())
     database = Database(provider.database)
     ending.callback(database.close)
     elsewhere = {}
@@ -135,6 +136,9 @@ async def _open(
     for connection in elsewhere.values():
         ending.push_async_callback(connection.close)
     place = place_of(description, provider, hierarchy, clock.monotonic, elsewhere)
+    if iso20 is not None and not pins_hold(provider, iso20):
+        _log.warning("provider %s: its roots of ISO 15118-20 are not pinned; it speaks -2 only", provider.name)
+        iso20 = None
     for peer in place.peers:
         ending.push_async_callback(peer.close)
     market = await open_market(
@@ -145,6 +149,7 @@ async def _open(
         tracer=tracer,
         public_url=provider.url,
         place=place,
+        iso20=iso20,
     )
     access = from_description(description.raw, description.path.absolute().parent)
     for listener in listeners:

@@ -6,12 +6,11 @@ has run out. The contract and the sealed key are still good; only id1 to id4 mus
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from cryptography import x509
-
 from backend_stub.ccp.interface import (
     Collection,
     Contract,
     ContractPool,
+    Delivery,
     Installation,
     NotSignedError,
     SignedBundle,
@@ -21,7 +20,6 @@ from backend_stub.cps.interface import ContractData, ProvisioningService, SignOr
 from backend_stub.errors import Code, MarketError
 from backend_stub.federation import calls
 from backend_stub.reading import read_bundle
-from pki.chain import parse
 
 
 class FreshlySigned:
@@ -34,6 +32,22 @@ class FreshlySigned:
     async def answer(self, request: bytes) -> Installation:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""
         return await self._signed(lambda: self._pool.answer(request))
+
+    async def deliver(self, request: bytes) -> Delivery:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`; what cannot be signed does not keep the rest back."""
+        delivery = await self._pool.deliver(request)
+        signed = False
+        with calls.directly():
+            for unsigned in delivery.unsigned:
+                signed = await self._sign(unsigned) or signed
+        if signed:
+            delivery = await self._pool.deliver(request)
+        if not delivery.installations:
+            pcid = delivery.unsigned[0].pcid
+            raise MarketError(
+                Code.NO_CONTRACT, f"no contract of PCID {pcid} is signed under a V2G root that the car holds"
+            )
+        return delivery
 
     async def collect(self, wanted: Collection) -> Installation:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""
@@ -80,7 +94,7 @@ class FreshlySigned:
 
     async def _sign(self, unsigned: Unsigned) -> bool:
         """Have the contract signed under the first of the wanted roots that somebody can sign under."""
-        data = _contract_data(unsigned.document)
+        data = _contract_data(unsigned)
         for root in unsigned.v2g_root_fingerprints:
             order = SignOrder(data, unsigned.pcid, root, unsigned.receiver_key)
             try:
@@ -93,19 +107,16 @@ class FreshlySigned:
         return False
 
 
-def _contract_data(document: bytes) -> ContractData:
+def _contract_data(unsigned: Unsigned) -> ContractData:
     """Return what was signed: the contract's chain and the sealed key, as the mobility operator gave them."""
-    body = read_bundle(document).body
-    chain = body.contract_signature_cert_chain
-    above: list[x509.Certificate] = []
-    if chain.sub_certificates is not None:
-        above = [parse(certificate) for certificate in chain.sub_certificates.certificate]
+    bundle = read_bundle(unsigned.document, unsigned.edition)
+    above = bundle.contract_sub_cas
     if not above:
         raise MarketError(Code.CHAIN, "the contract's chain has no sub-CA")
     return ContractData(
-        certificate=parse(chain.certificate),
+        certificate=bundle.contract_certificate,
         sub_ca1=above[-1],
         sub_ca2=above[0] if len(above) > 1 else None,
-        encrypted_private_key=body.contract_signature_encrypted_private_key.value,
-        dh_public_key=body.dh_public_key.value,
+        encrypted_private_key=bundle.envelope.encrypted_private_key,
+        dh_public_key=bundle.envelope.dh_public_key,
     )

@@ -7,6 +7,7 @@ from typing import Protocol
 from cryptography import x509
 
 from backend_stub.errors import Code, MarketError
+from backend_stub.namespaces import Edition
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class SignedBundle:
 
     pcid: str
     document: bytes
-    """EXI of a V2G_Message with CertificateInstallationRes. The signature does not cover the SessionID,
+    """EXI of the whole message with CertificateInstallationRes. The signature does not cover the SessionID,
     so that the pool puts in the one of each request."""
     receiver_key: str | None = None
     """SHA-256 of the public key that the contract key is sealed for; None: the car's present one."""
@@ -23,6 +24,8 @@ class SignedBundle:
     """What the sender believes the contract is called; checked where given."""
     v2g_root_fingerprint: str | None = None
     """What the sender believes it is signed under; checked where given."""
+    edition: Edition = Edition.ISO2
+    """What the message is in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Contract:
     certificate: x509.Certificate
     v2g_root_fingerprint: str
     is_default: bool
+    edition: Edition = Edition.ISO2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Installation:
     """The answer to a car's request."""
 
     response: bytes
-    """EXI of the whole V2G_Message, with the SessionID of the request."""
+    """EXI of the whole message, with the SessionID of the request."""
     emaid: str
     v2g_root_fingerprint: str
 
@@ -56,6 +60,7 @@ class Collection:
     """What the answer carries as its SessionID; no session is going on, so the default is zeros."""
     v2g_root_fingerprint: str | None = None
     """Signed under this V2G root; None: one that the car is known to hold."""
+    edition: Edition = Edition.ISO2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,16 @@ class Unsigned:
     receiver_key: str
     v2g_root_fingerprints: tuple[str, ...]
     """V2G roots that would do, the car's first choice first."""
+    edition: Edition = Edition.ISO2
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a car of ISO 15118-20 gets: one message a contract, in the order in which it should get them."""
+
+    installations: Sequence[Installation]
+    unsigned: Sequence[Unsigned] = ()
+    """Contracts that it could have besides, if only somebody signed them as it needs."""
 
 
 class NotSignedError(MarketError):
@@ -79,7 +94,7 @@ class NotSignedError(MarketError):
 
 
 class ContractPool(Protocol):
-    """The role CCP."""
+    """The role CCP. A contract may be there for both editions, under one eMAID, and is then ended for both."""
 
     async def answer(self, request: bytes) -> Installation:
         """Answer a car: ``request`` is the EXI of a V2G_Message with CertificateInstallationReq.
@@ -87,6 +102,15 @@ class ContractPool(Protocol):
         Raises MarketError: EXI, MESSAGE, SIGNATURE, CHAIN, CHAIN_EXPIRED, REVOKED (the certificate is not
         the one registered for its PCID), NO_CONTRACT (no such car, no default contract that is valid, or
         none signed under a V2G root that the car holds).
+        """
+        ...
+
+    async def deliver(self, request: bytes) -> Delivery:
+        """Answer a car of ISO 15118-20: ``request`` is the EXI of a CertificateInstallationReq.
+
+        It gets the contracts that it prioritises, then its default one, then the others, oldest first, and no more
+        than it has room for. Raises MarketError as :meth:`answer`, and UNKNOWN_PROVIDER when it prioritises contracts
+        of providers only that have none for it here.
         """
         ...
 
@@ -108,7 +132,7 @@ class ContractPool(Protocol):
         ...
 
     async def delete(self, emaid: str) -> None:
-        """Remove a contract. If it was the default, the car has none until one is chosen.
+        """Remove a contract, of every edition. If it was the default, the car has none until one is chosen.
 
         Raises MarketError(NO_CONTRACT).
         """
@@ -122,7 +146,7 @@ class ContractPool(Protocol):
         ...
 
     async def set_default(self, pcid: str, emaid: str) -> None:
-        """Make a contract the one that the car is given; raises MarketError(NO_CONTRACT)."""
+        """Make a contract the one that the car is given, or given first; raises MarketError(NO_CONTRACT)."""
         ...
 
     async def factory_reset(self, pcid: str) -> Sequence[str]:
@@ -130,9 +154,9 @@ class ContractPool(Protocol):
         ...
 
     async def of_car(self, pcid: str) -> Sequence[Contract]:
-        """Return the contracts of a car, oldest first; empty when there are none."""
+        """Return the contracts of a car by edition, oldest first; empty when there are none."""
         ...
 
     async def find(self, emaid: str) -> Sequence[Contract]:
-        """Return a contract, once for each V2G root it is signed under; empty when it is not here."""
+        """Return a contract, once for each edition and V2G root it is signed under; empty when it is not here."""
         ...

@@ -2,7 +2,7 @@
 
 # ruff: noqa: N815 - fields are spelled as on the wire
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -18,8 +18,9 @@ from backend_stub.ccp.interface import Collection, Contract, ContractPool, Signe
 from backend_stub.ccp.refusing import refusal_message
 from backend_stub.ccp.update import Updates
 from backend_stub.errors import Code, MarketError
-from backend_stub.namespaces import Edition, edition
+from backend_stub.namespaces import edition
 from backend_stub.rcp.interface import RootCertificatePool, RootType
+from backend_stub.reading import edition_of_message, encode_message
 from backend_stub.web.answers import ErrorAnswer, FullRefusalError, refusals
 from backend_stub.web.fields import (
     NO_SESSION,
@@ -28,23 +29,19 @@ from backend_stub.web.fields import (
     CertificateField,
     EmaidField,
     FingerprintField,
-    MessageNamespaceField,
     NamespaceField,
     PcidField,
     SessionIdField,
     XmlField,
     encode,
 )
-from v2g.messages import iso2
 from v2g.messages.iso2 import NAMESPACE
 
 EmaidPath = Annotated[EmaidField, Path(description="The contract.")]
 PcidPath = Annotated[PcidField, Path(description="The car's provisioning certificate identifier.")]
 NamespaceQuery = Annotated[
-    NamespaceField, Query(alias="xsdMsgDefNamespace", description="Contracts for this edition only.")
-]
-MessageNamespaceQuery = Annotated[
-    MessageNamespaceField, Query(alias="xsdMsgDefNamespace", description="The edition of the message.")
+    NamespaceField,
+    Query(alias="xsdMsgDefNamespace", description="The edition: its messages, or contracts of it."),
 ]
 SessionIdQuery = Annotated[
     SessionIdField,
@@ -63,9 +60,9 @@ class InstallationQuestion(Body):
     """What a charger passes on for a car."""
 
     certificateInstallationReq: Base64Bytes = Field(
-        description="EXI of the whole V2G_Message with the car's CertificateInstallationReq and its signature."
+        description="EXI of the whole message (in -2 a V2G_Message) with the car's CertificateInstallationReq and its signature."
     )
-    xsdMsgDefNamespace: MessageNamespaceField
+    xsdMsgDefNamespace: NamespaceField
     metadata: Any = Field(default=None, description="Anything; not looked at.")
 
 
@@ -73,7 +70,7 @@ class MessageDefinition(Body):
     """One contract for the car."""
 
     certificateInstallationRes: Base64Bytes = Field(
-        description="EXI of the whole V2G_Message with the CertificateInstallationRes; its SessionID is the request's."
+        description="EXI of the whole message (in -2 a V2G_Message) with the CertificateInstallationRes; its SessionID is the request's."
     )
     emaid: str | None = None
     metaData: str = ""
@@ -89,7 +86,7 @@ class EmaidContent(Body):
 
 
 class CcpResponse(Body):
-    """For ISO 15118-2 always exactly one contract: the car's default."""
+    """For ISO 15118-2 always exactly one contract, the car's default; for -20 as many as the car can take."""
 
     emaidContent: list[EmaidContent]
 
@@ -100,9 +97,10 @@ class InstallationAnswer(Body):
     CCPResponse: CcpResponse
 
     @classmethod
-    def of(cls, message: MessageDefinition) -> "InstallationAnswer":
-        """Wrap the one contract of an answer."""
-        return cls(CCPResponse=CcpResponse(emaidContent=[EmaidContent(messageDef=message)]))
+    def of(cls, messages: Iterable[MessageDefinition]) -> "InstallationAnswer":
+        """Wrap the contracts of an answer."""
+        contents = [EmaidContent(messageDef=message) for message in messages]
+        return cls(CCPResponse=CcpResponse(emaidContent=contents))
 
 
 class InstallationRefusal(ErrorAnswer):
@@ -115,7 +113,7 @@ class CollectedContract(Body):
     """A signed bundle for delivery over the air."""
 
     certificateInstallationRes: Base64Bytes = Field(
-        description="EXI of the whole V2G_Message with the CertificateInstallationRes."
+        description="EXI of the whole message (in -2 a V2G_Message) with the CertificateInstallationRes."
     )
     xsdMsgDefNamespace: str
     emaid: str
@@ -127,11 +125,11 @@ class SignedContract(Body):
     """A signed bundle on its way into the pool."""
 
     signedContractDataXML: XmlField = Field(
-        description="XML, in base64, of the V2G_Message with the signed CertificateInstallationRes."
+        description="XML, in base64, of the message with the signed CertificateInstallationRes."
     )
     emaid: EmaidField
     pcid: PcidField
-    xsdMsgDefNamespace: MessageNamespaceField
+    xsdMsgDefNamespace: NamespaceField
     metadata: Any = Field(default=None, description="Anything; not looked at.")
     cpsV2GRootCertificateFingerprint: FingerprintField | None = None
 
@@ -184,13 +182,17 @@ def router(
     ) -> InstallationAnswer:
         """Verify the car's signature and certificate chain, and return its default contract.
 
-        The bundle is chosen by the V2G roots that the car lists in its request. A CertificateUpdateReq is answered
-        with a CertificateUpdateRes: the contract's operator renews it for the key that signed the request.
+        The bundle is chosen by the V2G roots that the car lists in its request. A car of ISO 15118-20 gets several, one
+        to an entry: those that it prioritises, its default one, then the others, up to its maximum. A
+        CertificateUpdateReq is answered with a CertificateUpdateRes: the contract's operator renews it for the key that
+        signed the request.
         """
+        asked = edition(body.xsdMsgDefNamespace)
+        request = body.certificateInstallationReq
         try:
-            found = await asking.ask(pool, party, body.certificateInstallationReq, deadline_ms, updates)
+            found = await asking.ask(pool, party, request, asked, deadline_ms, updates)
         except MarketError as error:
-            told = refusal_message(body.certificateInstallationReq, error.code) if always_return_exi else None
+            told = refusal_message(request, error.code, asked) if always_return_exi else None
             if told is None or error.code is Code.FORBIDDEN:
                 raise
             # Written by hand: an answer that is no success is not passed through the model.
@@ -198,10 +200,11 @@ def router(
             raise FullRefusalError(error, {"CCPResponse": {"emaidContent": [entry]}}) from error
         return InstallationAnswer.of(
             MessageDefinition(
-                certificateInstallationRes=found.response,
-                emaid=found.emaid,
-                cpsV2GRootCertificateFingerprint=found.v2g_root_fingerprint,
+                certificateInstallationRes=each.response,
+                emaid=each.emaid,
+                cpsV2GRootCertificateFingerprint=each.v2g_root_fingerprint,
             )
+            for each in found
         )
 
     @routes.put(
@@ -224,15 +227,19 @@ def router(
         """Take a bundle whose CPS signature verifies up to a known V2G root. Repeating it changes nothing."""
         party.check_contract(body.emaid)
         try:
-            document = exi.encode(body.signedContractDataXML, iso2.SCHEMA)
+            document = encode_message(body.signedContractDataXML)
         except exi.ExiError as error:
             raise MarketError(Code.EXI, f"signedContractDataXML: {error}") from error
+        named = edition(body.xsdMsgDefNamespace)
+        if edition_of_message(body.signedContractDataXML) is not named:
+            raise MarketError(Code.MESSAGE, f"signedContractDataXML is no message of {named}")
         await pool.put(
             SignedBundle(
                 pcid=body.pcid,
                 document=document,
                 emaid=body.emaid,
                 v2g_root_fingerprint=body.cpsV2GRootCertificateFingerprint,
+                edition=named,
             )
         )
         return Response(status_code=status.HTTP_201_CREATED)
@@ -310,12 +317,12 @@ def router(
         pcid: PcidPath,
         party: Annotated[Party, allow(Scope.CCP_COLLECT)],
         session_id: SessionIdQuery = NO_SESSION,
-        namespace: MessageNamespaceQuery = NAMESPACE,
+        namespace: NamespaceQuery = NAMESPACE,
         fingerprint: FingerprintQuery = None,
     ) -> CollectedContract:
         """Return the signed bundle of any contract of a car, default or not, for the car's maker."""
         party.check_vehicle(pcid)
-        found = await pool.collect(Collection(emaid, pcid, session_id, fingerprint))
+        found = await pool.collect(Collection(emaid, pcid, session_id, fingerprint, edition(namespace)))
         return CollectedContract(
             certificateInstallationRes=found.response,
             xsdMsgDefNamespace=namespace,
@@ -330,7 +337,7 @@ def router(
             XMLContracts=[
                 _entry(contract, names, namespace)
                 for contract in contracts
-                if edition(namespace) is Edition.ISO2  # the pool holds no other
+                if contract.edition is edition(namespace)
             ]
         )
 
@@ -351,7 +358,7 @@ async def looked_up(
         for contract in await pool.find(emaid)
         if party.owns_vehicle(contract.pcid)
         and fingerprint in {None, contract.v2g_root_fingerprint}
-        and edition(namespace) is Edition.ISO2
+        and contract.edition is edition(namespace)
     ]
     if not found:
         raise MarketError(Code.NO_CONTRACT, f"no contract {emaid}")

@@ -6,33 +6,33 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
-from cryptography import x509
 
-import exi
 from backend_stub.authority.interface import RevocationSource
 from backend_stub.ccp import store
 from backend_stub.ccp.interface import (
     Collection,
     Contract,
+    Delivery,
     Installation,
     NotSignedError,
     SignedBundle,
     Unsigned,
 )
-from backend_stub.certificates import chain_refusal, der, stored, subject_key_id
+from backend_stub.certificates import chain_refusal, der, subject_key_id
 from backend_stub.database import Database
 from backend_stub.errors import Code, MarketError
 from backend_stub.events import Event, EventType, record
+from backend_stub.namespaces import Edition, spelling
 from backend_stub.pcp.interface import Provisioning, ProvisioningPool
 from backend_stub.rcp.interface import RootCertificatePool, RootType
-from backend_stub.reading import InstallationRequest, read_bundle, read_message, read_request
+from backend_stub.reading import InstallationRequest, encode_message, read_bundle, read_request
 from backend_stub.revocations import check_each, checker_of
+from backend_stub.suites import of_edition, profile_in
 from pki.chain import validate
 from pki.errors import CertificateError
 from pki.names import fingerprint_sha256, matches_issuer_serial
-from pki.profiles import CPS_LEAF, OEM_PROVISIONING
 from v2g.errors import SignatureError
-from v2g.messages import iso2
+from v2g.messages.iso20 import common_messages as cm
 from v2g.messages.xmldsig import X509IssuerSerial
 from v2g.trace import Tracer
 
@@ -41,6 +41,9 @@ _log = logging.getLogger(__name__)
 _KEY_CHANGED = "the car has another provisioning certificate"
 _CAR_GONE = "the car was withdrawn"
 _RESET = "the car was reset"
+
+_PROVIDER_LENGTH = 5
+"""Country and provider id at the beginning of an eMAID."""
 
 _ANNOUNCED = {
     store.Change.CREATED: EventType.OEM_CONTRACT_CREATED,
@@ -74,29 +77,46 @@ class BundlePool:
     async def answer(self, request: bytes) -> Installation:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""
         wanted = read_request(request)
-        tracer = self._tracer.bind(session=wanted.session_id.hex())
-        try:
-            wanted.verify_signature()
-        except SignatureError as error:
-            tracer.event("signature.failed", what="CertificateInstallationReq", reason=str(error))
-            raise MarketError(Code.SIGNATURE, f"CertificateInstallationReq: {error}") from error
-        tracer.event("signature.verified", what="CertificateInstallationReq", references=[wanted.body.id])
-        try:
-            car = await self._registered(wanted)
-        except CertificateError as error:
-            tracer.event("certificate.rejected", rule=error.rule, subject=error.subject, detail=error.detail)
-            raise chain_refusal(error, "provisioning certificate") from error
-        bundle = await self._choose(car, wanted.body.list_of_root_certificate_ids.root_certificate_id)
-        return await self._delivered(bundle, wanted.session_id)
+        car = await self._verified(wanted)
+        bundle = await self._choose(car, wanted.held_roots)
+        return await self._delivered(bundle, wanted.session_id, Edition.ISO2)
+
+    async def deliver(self, request: bytes) -> Delivery:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`."""
+        wanted = read_request(request, Edition.ISO20)
+        car = await self._verified(wanted)
+        contracts = await self._wished(car, wanted)
+        roots = await self._listed(wanted.held_roots)
+        chosen: list[store.ReadyBundle] = []
+        unsigned: list[Unsigned] = []
+        for bundles in contracts[: wanted.maximum]:
+            try:
+                chosen.append(self._signed_under(bundles, roots, car, f"contract {bundles[0].emaid}"))
+            except NotSignedError as missing:
+                unsigned.append(missing.unsigned)
+        installations: list[Installation] = []
+        refused: MarketError | None = None
+        for position, bundle in enumerate(chosen, start=1):
+            remaining = len(chosen) - position
+            try:
+                installations.append(
+                    await self._delivered(bundle, wanted.session_id, Edition.ISO20, remaining)
+                )
+            except MarketError as error:
+                refused = error  # revoked since: the others are good
+        if refused is not None and not installations and not unsigned:
+            raise refused
+        return Delivery(installations, unsigned)
 
     async def collect(self, wanted: Collection) -> Installation:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""
-        car = await self._provisioning.find(wanted.pcid)
+        car = await self._provisioning.find(wanted.pcid, wanted.edition)
         ready: Sequence[store.ReadyBundle] = ()
         if car is not None:
             key = car.key_fingerprint
+            shelf = store.SHELVES[wanted.edition]
             ready = await self._database.read(
-                lambda connection: store.ready_one(connection, wanted.emaid, wanted.pcid, key)
+                lambda connection: shelf.ready_one(connection, wanted.emaid, wanted.pcid, key)
             )
         if car is None or not ready:
             raise MarketError(Code.NO_CONTRACT, f"PCID {wanted.pcid} has no contract {wanted.emaid}")
@@ -106,13 +126,14 @@ class BundlePool:
         if wanted.v2g_root_fingerprint is not None:
             roots = [wanted.v2g_root_fingerprint]
         bundle = self._signed_under(ready, roots, car, f"contract {wanted.emaid}")
-        return await self._delivered(bundle, wanted.session_id)
+        return await self._delivered(bundle, wanted.session_id, wanted.edition)
 
     async def put(self, bundle: SignedBundle) -> Contract:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""
         now = self._now()
-        signed = read_bundle(bundle.document)
-        roots = [root.certificate for root in await self._roots.roots(RootType.V2G)]
+        edition = bundle.edition
+        signed = read_bundle(bundle.document, edition)
+        roots = of_edition([root.certificate for root in await self._roots.roots(RootType.V2G)], edition)
         revocation = await checker_of(self._revocations, [signed.cps_leaf, *signed.cps_sub_cas])
         try:
             path = validate(
@@ -120,7 +141,7 @@ class BundlePool:
                 signed.cps_sub_cas,
                 roots,
                 at=now,
-                profile=CPS_LEAF,
+                profile=profile_in(edition, signed.cps_leaf, "cps_leaf"),
                 revocation=revocation,
             )
         except CertificateError as error:
@@ -138,7 +159,7 @@ class BundlePool:
             raise MarketError(
                 Code.MESSAGE, f"the bundle is for contract {signed.emaid} and signed under V2G root {root}"
             )
-        car = await self._provisioning.get(bundle.pcid)
+        car = await self._provisioning.get(bundle.pcid, edition)
         receiver_key = bundle.receiver_key or car.key_fingerprint
         if receiver_key != car.key_fingerprint:
             raise MarketError(
@@ -150,8 +171,8 @@ class BundlePool:
             certificate=signed.contract_certificate,
             v2g_root_fingerprint=root,
             is_default=False,
+            edition=edition,
         )
-
         new = store.NewBundle(
             receiver_key=receiver_key,
             cps_not_after=min(certificate.not_valid_after_utc for certificate in path),
@@ -159,17 +180,17 @@ class BundlePool:
         )
 
         def work(connection: sa.Connection) -> Contract:
-            holder = store.owner(connection, contract.emaid)
-            if holder not in {None, contract.pcid}:
+            if store.owners(connection, contract.emaid) - {contract.pcid}:
                 raise MarketError(Code.CONFLICT, f"contract {contract.emaid} belongs to another car")
-            placed, change = store.put(connection, contract, new, now)
+            placed, change = store.SHELVES[edition].put(connection, contract, new, now)
             if change in _ANNOUNCED:
                 facts = {
                     "contractCert": base64.b64encode(der(contract.certificate)).decode(),
                     "cpsSignerRootFingerprint": root,
                     "defaultContract": placed.is_default,
                 }
-                record(connection, Event(_ANNOUNCED[change], now, placed.emaid, placed.pcid, facts))
+                event = Event(_ANNOUNCED[change], now, placed.emaid, placed.pcid, facts, spelling(edition))
+                record(connection, event)
             return placed
 
         return await self._database.write(work)
@@ -179,11 +200,15 @@ class BundlePool:
         now = self._now()
 
         def work(connection: sa.Connection) -> None:
-            pcid = store.owner(connection, emaid)
-            if pcid is None:
+            found = False
+            for edition, shelf in store.SHELVES.items():
+                pcid = shelf.owner(connection, emaid)
+                if pcid is not None:
+                    found = True
+                    shelf.delete(connection, emaid)
+                    record(connection, _deleted(emaid, pcid, now, "the contract has ended", edition))
+            if not found:
                 raise MarketError(Code.NO_CONTRACT, f"no contract {emaid}")
-            store.delete(connection, emaid)
-            record(connection, _deleted(emaid, pcid, now, "the contract has ended"))
 
         await self._database.write(work)
 
@@ -192,11 +217,13 @@ class BundlePool:
         now = self._now()
 
         def work(connection: sa.Connection) -> None:
-            found = store.delete_many(connection, emaids)
-            record(
-                connection,
-                *(_deleted(emaid, pcid, now, "the contract has ended") for emaid, pcid in found.items()),
-            )
+            for edition, shelf in store.SHELVES.items():
+                found = shelf.delete_many(connection, emaids)
+                gone = (
+                    _deleted(emaid, pcid, now, "the contract has ended", edition)
+                    for emaid, pcid in found.items()
+                )
+                record(connection, *gone)
 
         await self._database.write(work)
         return ()
@@ -206,12 +233,17 @@ class BundlePool:
         now = self._now()
 
         def work(connection: sa.Connection) -> None:
-            before = store.is_default(connection, emaid)
-            if not store.set_default(connection, pcid, emaid):
+            found = False
+            for edition, shelf in store.SHELVES.items():
+                before = shelf.is_default(connection, emaid)
+                if not shelf.set_default(connection, pcid, emaid):
+                    continue
+                found = True
+                if not before:
+                    kind, facts = EventType.OEM_CONTRACT_UPDATED, {"defaultContract": True}
+                    record(connection, Event(kind, now, emaid, pcid, facts, spelling(edition)))
+            if not found:
                 raise MarketError(Code.NO_CONTRACT, f"PCID {pcid} has no contract {emaid}")
-            if not before:
-                facts = {"defaultContract": True}
-                record(connection, Event(EventType.OEM_CONTRACT_UPDATED, now, emaid, pcid, facts))
 
         await self._database.write(work)
 
@@ -220,35 +252,68 @@ class BundlePool:
         now = self._now()
 
         def work(connection: sa.Connection) -> Sequence[str]:
-            emaids = store.drop_sealed_for_others(connection, pcid, None)
-            # The operators of the contracts learn of it, each of its own.
-            told = [Event(EventType.FACTORY_RESET, now, emaid, pcid) for emaid in emaids]
-            record(connection, *told, *(_deleted(emaid, pcid, now, _RESET) for emaid in emaids))
-            return emaids
+            gone: list[str] = []
+            for edition, shelf in store.SHELVES.items():
+                emaids = shelf.drop_sealed_for_others(connection, pcid, None)
+                # The operators of the contracts learn of it, each of its own, and once.
+                new = [emaid for emaid in emaids if emaid not in gone]
+                told = [Event(EventType.FACTORY_RESET, now, emaid, pcid) for emaid in new]
+                record(connection, *told, *(_deleted(emaid, pcid, now, _RESET, edition) for emaid in emaids))
+                gone += new
+            return gone
 
         return await self._database.write(work)
 
     async def of_car(self, pcid: str) -> Sequence[Contract]:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""
-        return await self._database.read(lambda connection: store.of_car(connection, pcid))
+
+        def work(connection: sa.Connection) -> Sequence[Contract]:
+            return [
+                contract for shelf in store.SHELVES.values() for contract in shelf.of_car(connection, pcid)
+            ]
+
+        return await self._database.read(work)
 
     async def find(self, emaid: str) -> Sequence[Contract]:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""
-        return await self._database.read(lambda connection: store.find(connection, emaid))
 
-    async def provisioning_changed(self, pcid: str, key_fingerprint: str | None) -> None:
+        def work(connection: sa.Connection) -> Sequence[Contract]:
+            return [
+                contract for shelf in store.SHELVES.values() for contract in shelf.find(connection, emaid)
+            ]
+
+        return await self._database.read(work)
+
+    async def provisioning_changed(
+        self, pcid: str, key_fingerprint: str | None, edition: Edition = Edition.ISO2
+    ) -> None:
         """See :class:`~backend_stub.pcp.interface.ProvisioningFollower`."""
         now = self._now()
         reason = _CAR_GONE if key_fingerprint is None else _KEY_CHANGED
 
         def work(connection: sa.Connection) -> Sequence[str]:
-            emaids = store.drop_sealed_for_others(connection, pcid, key_fingerprint)
-            record(connection, *(_deleted(emaid, pcid, now, reason) for emaid in emaids))
+            emaids = store.SHELVES[edition].drop_sealed_for_others(connection, pcid, key_fingerprint)
+            record(connection, *(_deleted(emaid, pcid, now, reason, edition) for emaid in emaids))
             return emaids
 
         dropped = await self._database.write(work)
         if dropped:
             _log.info("dropped %d contracts of PCID %s: its key has changed", len(dropped), pcid)
+
+    async def _verified(self, wanted: InstallationRequest) -> Provisioning:
+        """Return the car whose request this is, once its signature and certificate chain have been checked."""
+        tracer = self._tracer.bind(session=wanted.session_id.hex())
+        try:
+            wanted.verify_signature()
+        except SignatureError as error:
+            tracer.event("signature.failed", what="CertificateInstallationReq", reason=str(error))
+            raise MarketError(Code.SIGNATURE, f"CertificateInstallationReq: {error}") from error
+        tracer.event("signature.verified", what="CertificateInstallationReq", references=[wanted.reference])
+        try:
+            return await self._registered(wanted)
+        except CertificateError as error:
+            tracer.event("certificate.rejected", rule=error.rule, subject=error.subject, detail=error.detail)
+            raise chain_refusal(error, "provisioning certificate") from error
 
     async def _registered(self, wanted: InstallationRequest) -> Provisioning:
         """Return the car's entry in the PCP.
@@ -256,17 +321,19 @@ class BundlePool:
         Raises CertificateError for a chain that breaks a rule, MarketError(NO_CONTRACT) for a car that
         nobody registered, and MarketError(REVOKED) for a genuine certificate that is not the registered one.
         """
-        car = await self._provisioning.find(wanted.pcid)
+        edition = wanted.edition
+        car = await self._provisioning.find(wanted.pcid, edition)
         if car is None:
-            raise MarketError(Code.NO_CONTRACT, f"PCID {wanted.pcid} is not registered")
-        roots = [root.certificate for root in await self._roots.roots(RootType.OEM)]
+            raise MarketError(Code.NO_CONTRACT, f"PCID {wanted.pcid} is not registered for {edition}")
+        roots = of_edition([root.certificate for root in await self._roots.roots(RootType.OEM)], edition)
+        sub_cas = wanted.sub_cas or car.chain.sub_cas
         validate(
             wanted.leaf,
-            car.chain.sub_cas,
+            sub_cas,
             roots,
             at=self._now(),
-            profile=OEM_PROVISIONING,
-            revocation=await checker_of(self._revocations, [wanted.leaf, *car.chain.sub_cas]),
+            profile=profile_in(edition, wanted.leaf, "oem_provisioning"),
+            revocation=await checker_of(self._revocations, [wanted.leaf, *sub_cas]),
         )
         if der(wanted.leaf) != der(car.chain.vehicle):
             raise MarketError(
@@ -274,39 +341,73 @@ class BundlePool:
             )
         return car
 
-    async def _delivered(self, bundle: store.ReadyBundle, session_id: bytes) -> Installation:
-        """Return a bundle as an answer in a session; the signature does not cover the SessionID.
+    async def _delivered(
+        self, bundle: store.ReadyBundle, session_id: bytes, edition: Edition, remaining: int = 0
+    ) -> Installation:
+        """Return a bundle as an answer in a session; the signature covers neither header nor ``remaining``.
 
         Raises MarketError(NO_CONTRACT) when one of its certificates was revoked after it came here.
         """
-        message = read_message(bundle.document)
+        read = read_bundle(bundle.document, edition)
         if self._revocations is not None:
             try:
-                await check_each(self._revocations, _certificates_in(message), self._now())
+                await check_each(self._revocations, read.certificates, self._now())
             except CertificateError as error:
                 raise MarketError(Code.NO_CONTRACT, f"contract {bundle.emaid}: {error}") from error
+        message = read.message
         message.header.session_id = session_id
+        if isinstance(message, cm.CertificateInstallationRes):
+            message.header.time_stamp = int(self._now().timestamp())
+            message.remaining_contract_certificate_chains = remaining
         return Installation(
-            response=exi.encode(message, iso2.SCHEMA),
+            response=encode_message(message),
             emaid=bundle.emaid,
             v2g_root_fingerprint=bundle.v2g_root_fingerprint,
         )
 
     async def _choose(self, car: Provisioning, held_roots: Sequence[X509IssuerSerial]) -> store.ReadyBundle:
         """Return the bundle of the default contract under the first V2G root of the car's list that serves."""
+        shelf = store.SHELVES[Edition.ISO2]
         ready = await self._database.read(
-            lambda connection: store.ready(connection, car.pcid, car.key_fingerprint)
+            lambda connection: shelf.ready(connection, car.pcid, car.key_fingerprint)
         )
         if not ready:
             raise MarketError(Code.NO_CONTRACT, f"no default contract for PCID {car.pcid}")
+        roots = await self._listed(held_roots)
+        return self._signed_under(ready, roots, car, f"the default contract of PCID {car.pcid}")
+
+    async def _listed(self, held_roots: Sequence[X509IssuerSerial]) -> Sequence[str]:
+        """Return the fingerprints of the V2G roots that the car lists, in its order, of those that are known."""
         anchors = await self._roots.roots(RootType.V2G)
-        roots = [
+        return [
             root.fingerprint
             for held in held_roots
             for root in anchors
             if matches_issuer_serial(root.certificate, held.x509_issuer_name, held.x509_serial_number)
         ]
-        return self._signed_under(ready, roots, car, f"the default contract of PCID {car.pcid}")
+
+    async def _wished(
+        self, car: Provisioning, wanted: InstallationRequest
+    ) -> Sequence[Sequence[store.ReadyBundle]]:
+        """Return the contracts of a car that are valid now, those first that it prioritises."""
+        shelf, now = store.SHELVES[Edition.ISO20], self._now()
+        found = await self._database.read(
+            lambda connection: shelf.ready_all(connection, car.pcid, car.key_fingerprint)
+        )
+        valid = {each[0].emaid: each for each in found if each[0].not_before <= now <= each[0].not_after}
+        if not valid:
+            what = "no contract that is valid now" if found else "no contract"
+            raise MarketError(Code.NO_CONTRACT, f"{what} of {Edition.ISO20} for PCID {car.pcid}")
+        first = [emaid for emaid in wanted.prioritized if emaid in valid]
+        providers = {emaid[:_PROVIDER_LENGTH] for emaid in valid}
+        if wanted.prioritized and providers.isdisjoint(
+            emaid[:_PROVIDER_LENGTH] for emaid in wanted.prioritized
+        ):
+            raise MarketError(
+                Code.UNKNOWN_PROVIDER,
+                f"no contract for PCID {car.pcid} of the providers of {', '.join(wanted.prioritized)}",
+            )
+        return [valid[emaid] for emaid in dict.fromkeys([*first, *valid])]
 
     def _signed_under(
         self, ready: Sequence[store.ReadyBundle], roots: Sequence[str], car: Provisioning, which: str
@@ -327,23 +428,9 @@ class BundlePool:
             f"{which} is signed under no V2G root that the car holds"
             if fresh
             else f"{which} must be signed again: the CPS certificate has expired",
-            Unsigned(car.pcid, ready[0].document, car.key_fingerprint, tuple(roots)),
+            Unsigned(car.pcid, ready[0].document, car.key_fingerprint, tuple(roots), car.edition),
         )
 
 
-def _certificates_in(message: iso2.V2G_Message) -> Sequence[x509.Certificate]:
-    """Return every certificate of a bundle: those of the contract, and those of the CPS."""
-    body = message.body.body_element
-    assert isinstance(body, iso2.CertificateInstallationRes)
-    return [
-        stored(certificate)
-        for chain in (body.contract_signature_cert_chain, body.sa_provisioning_certificate_chain)
-        for certificate in (
-            chain.certificate,
-            *(chain.sub_certificates.certificate if chain.sub_certificates else ()),
-        )
-    ]
-
-
-def _deleted(emaid: str, pcid: str, now: datetime, reason: str) -> Event:
-    return Event(EventType.OEM_CONTRACT_DELETED, now, emaid, pcid, {"reason": reason})
+def _deleted(emaid: str, pcid: str, now: datetime, reason: str, edition: Edition) -> Event:
+    return Event(EventType.OEM_CONTRACT_DELETED, now, emaid, pcid, {"reason": reason}, spelling(edition))

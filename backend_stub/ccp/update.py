@@ -102,18 +102,24 @@ class Updates:
         ]
 
 
-def is_update(request: bytes) -> bool:
-    """Tell whether an EXI document holds a CertificateUpdateReq."""
+def read_update(request: bytes) -> iso2.V2G_Message | None:
+    """Return the message of -2 that holds a CertificateUpdateReq; None for any other document."""
     try:
         message = read_message(request)
     except MarketError:
-        return False
-    return isinstance(message.body.body_element, iso2.CertificateUpdateReq)
+        return None
+    if isinstance(message, iso2.V2G_Message) and isinstance(
+        message.body.body_element, iso2.CertificateUpdateReq
+    ):
+        return message
+    return None
 
 
 def _response(signed: SignedContract, session_id: bytes) -> bytes:
     """Return the CertificateUpdateRes of a signed contract as EXI. RetryCounter 0: nothing has to be tried again."""
-    body = signed.message.body.body_element
+    message = signed.message
+    assert isinstance(message, iso2.V2G_Message)
+    body = message.body.body_element
     assert isinstance(body, iso2.CertificateInstallationRes)
     response = iso2.CertificateUpdateRes(
         response_code=iso2.ResponseCode.OK,
@@ -124,5 +130,5 @@ def _response(signed: SignedContract, session_id: bytes) -> bytes:
         emaid=body.emaid,
         retry_counter=0,
     )
-    header = iso2.MessageHeader(session_id=session_id, signature=signed.message.header.signature)
+    header = iso2.MessageHeader(session_id=session_id, signature=message.header.signature)
     return exi.encode(iso2.V2G_Message(header=header, body=iso2.Body(body_element=response)), iso2.SCHEMA)

@@ -4,25 +4,24 @@ OPCP calls it ``generate/signedContractData``, OPNC ``generateandsign``.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from weakref import WeakValueDictionary
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from backend_stub.authority.interface import Issued, IssuedRegister
 from backend_stub.ccp.interface import ContractPool
 from backend_stub.certificates import check_issuer
 from backend_stub.cps.interface import ContractData, ProvisioningService, SignOrder
 from backend_stub.errors import Code, MarketError
+from backend_stub.namespaces import Edition
 from backend_stub.pcp.interface import ProvisioningPool
-from backend_stub.sealing import Terms, make_contract
-from pki.chain import public_key
+from backend_stub.sealing import ContractIssuer, Terms, make_contract, receiver_of
 from pki.entropy import Entropy
-from pki.issuing import Identity
+from pki.keys import PublicKey
 from pki.names import fingerprint_sha256
 
 
@@ -38,6 +37,7 @@ class ContractOrder:
     """Sign under this V2G root; None: under one that the car is known to hold."""
     mo_root_fingerprint: str | None = None
     """The MO root that it must stand under; None: that of the market."""
+    edition: Edition = Edition.ISO2
 
 
 class ContractGenerator(Protocol):
@@ -57,9 +57,7 @@ class HostedIssuer:
 
     def __init__(
         self,
-        issuer: Identity,
-        sub_ca1: x509.Certificate,
-        mo_root: x509.Certificate,
+        issuers: Mapping[Edition, ContractIssuer],
         *,
         issued: IssuedRegister,
         provisioning: ProvisioningPool,
@@ -68,9 +66,7 @@ class HostedIssuer:
         now: Callable[[], datetime],
         entropy: Entropy,
     ) -> None:
-        self._issuer = issuer
-        self._sub_ca1 = sub_ca1
-        self._mo_root_fingerprint = fingerprint_sha256(mo_root)
+        self._issuers = issuers
         self._issued = issued
         self._provisioning = provisioning
         self._signing = signing
@@ -82,22 +78,24 @@ class HostedIssuer:
     async def generate(self, order: ContractOrder) -> None:
         """See :class:`ContractGenerator`."""
         now = self._now()
-        check_issuer(self._issuer, now)
+        above = self._issuers.get(order.edition)
+        if above is None:
+            raise MarketError(Code.NO_SIGNER, f"no contracts of {order.edition} are made here")
+        check_issuer(above.sub_ca2, now)
         if not order.begins < order.ends or order.ends <= now:
             raise MarketError(Code.REQUEST, "contractEnds must be after contractBegins, and not over yet")
         if order.begins > now:
             raise MarketError(
                 Code.REQUEST, "contractBegins is in the future: only what is valid now can be signed"
             )
-        if order.mo_root_fingerprint not in {None, self._mo_root_fingerprint}:
-            raise MarketError(
-                Code.NO_SIGNER, f"contracts are made under MO root {self._mo_root_fingerprint} only"
-            )
+        mo_root = fingerprint_sha256(above.root)
+        if order.mo_root_fingerprint not in {None, mo_root}:
+            raise MarketError(Code.NO_SIGNER, f"contracts are made under MO root {mo_root} only")
         # Two equal requests at once make one contract: the second finds what the first has made.
         async with self._at_work.setdefault(order.emaid, asyncio.Lock()):
-            if not await self._is_there(order):
-                car = await self._provisioning.get(order.pcid)
-                data = self._make_sealed(order, public_key(car.chain.vehicle))
+            if not await self._is_there(order, above):
+                car = await self._provisioning.get(order.pcid, order.edition)
+                data = self._make_sealed(order, above, receiver_of(car.chain.vehicle))
                 await self._issued.register_issued([Issued(data.certificate, order.pcid)])
                 await self._signing.sign(
                     SignOrder(
@@ -108,30 +106,32 @@ class HostedIssuer:
                     )
                 )
 
-    async def _is_there(self, order: ContractOrder) -> bool:
+    async def _is_there(self, order: ContractOrder, above: ContractIssuer) -> bool:
         return any(
-            contract.pcid == order.pcid
+            (contract.pcid, contract.edition) == (order.pcid, order.edition)
             and order.v2g_root_fingerprint in {None, contract.v2g_root_fingerprint}
             and (contract.certificate.not_valid_before_utc, contract.certificate.not_valid_after_utc)
-            == self._validity(order)
+            == _validity(order, above)
             for contract in await self._contracts.find(order.emaid)
         )
 
-    def _validity(self, order: ContractOrder) -> tuple[datetime, datetime]:
-        """Return the wanted time, as far as the issuer has it to give."""
-        issuer = self._issuer.certificate
-        begins = max(order.begins.replace(microsecond=0), issuer.not_valid_before_utc)
-        return begins, min(order.ends.replace(microsecond=0), issuer.not_valid_after_utc)
-
-    def _make_sealed(self, order: ContractOrder, receiver: ec.EllipticCurvePublicKey) -> ContractData:
+    def _make_sealed(self, order: ContractOrder, above: ContractIssuer, receiver: PublicKey) -> ContractData:
         """Make the contract and seal its key for the car; the plaintext key never comes here."""
-        begins, ends = self._validity(order)
-        terms = Terms(order.emaid, begins, ends - begins, self._issued.pointers(self._issuer.certificate))
-        certificate, envelope = make_contract(terms, self._issuer, receiver, self._entropy)
+        begins, ends = _validity(order, above)
+        pointers = self._issued.pointers(above.sub_ca2.certificate)
+        terms = Terms(order.emaid, begins, ends - begins, pointers, order.pcid)
+        certificate, envelope = make_contract(terms, above.sub_ca2, receiver, self._entropy)
         return ContractData(
             certificate=certificate,
-            sub_ca1=self._sub_ca1,
-            sub_ca2=self._issuer.certificate,
+            sub_ca1=above.sub_ca1,
+            sub_ca2=above.sub_ca2.certificate,
             encrypted_private_key=envelope.encrypted_private_key,
             dh_public_key=envelope.dh_public_key,
         )
+
+
+def _validity(order: ContractOrder, above: ContractIssuer) -> tuple[datetime, datetime]:
+    """Return the wanted time, as far as the issuer has it to give."""
+    issuer = above.sub_ca2.certificate
+    begins = max(order.begins.replace(microsecond=0), issuer.not_valid_before_utc)
+    return begins, min(order.ends.replace(microsecond=0), issuer.not_valid_after_utc)

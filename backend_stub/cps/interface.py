@@ -6,7 +6,11 @@ from typing import Protocol
 
 from cryptography import x509
 
-from v2g.messages import iso2
+import exi
+from backend_stub.namespaces import Edition
+from backend_stub.reading import SCHEMAS, Message
+from backend_stub.suites import edition_of
+from v2g.security.envelope import Envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +21,19 @@ class ContractData:
     sub_ca1: x509.Certificate
     sub_ca2: x509.Certificate | None
     encrypted_private_key: bytes
-    """48 bytes: initialisation vector and ciphertext."""
+    """In -2 48 bytes: initialisation vector and ciphertext; in -20 94 (P-521) or 84 (X448), with a tag."""
     dh_public_key: bytes
-    """65 bytes: the uncompressed ephemeral point."""
+    """In -2 65 bytes, the uncompressed ephemeral point; in -20 133."""
+
+    @property
+    def envelope(self) -> Envelope:
+        """The sealed key."""
+        return Envelope(self.encrypted_private_key, self.dh_public_key)
+
+    @property
+    def edition(self) -> Edition:
+        """The edition of ISO 15118 that the contract is for: its key says so."""
+        return edition_of(self.certificate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +55,17 @@ class SignedContract:
 
     emaid: str
     pcid: str | None
-    message: iso2.V2G_Message
-    """With CertificateInstallationRes and signature; its SessionID is eight zero bytes."""
+    document: bytes
+    """EXI of the message with CertificateInstallationRes and signature; its SessionID is eight zero bytes."""
     v2g_root: x509.Certificate
+    edition: Edition = Edition.ISO2
+
+    @property
+    def message(self) -> Message:
+        """The message in ``document``."""
+        message = exi.decode(self.document, SCHEMAS[self.edition])
+        assert isinstance(message, Message)
+        return message
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +74,11 @@ class Signer:
 
     chain: Sequence[x509.Certificate]
     v2g_root: x509.Certificate
+
+    @property
+    def edition(self) -> Edition:
+        """The edition of ISO 15118 that it can sign for."""
+        return edition_of(self.chain[0])
 
 
 class ProvisioningService(Protocol):

@@ -21,6 +21,7 @@ from backend_stub.cps.interface import (
     SignOrder,
 )
 from backend_stub.errors import Code, MarketError
+from backend_stub.namespaces import edition, spelling
 from backend_stub.web.answers import refusals
 from backend_stub.web.fields import (
     Base64Bytes,
@@ -28,7 +29,7 @@ from backend_stub.web.fields import (
     CertificateField,
     EmaidField,
     FingerprintField,
-    MessageNamespaceField,
+    NamespaceField,
     PcidField,
     XmlField,
 )
@@ -44,8 +45,12 @@ class ContractDataBody(Body):
     contractCertificate: CertificateField
     contractSubCa2Certificate: CertificateField | None = None
     contractSubCa1Certificate: CertificateField
-    contractSignatureEncryptedPrivateKey: Base64Bytes = Field(description="48 bytes.")
-    dHpublickey: Base64Bytes = Field(description="65 bytes: an uncompressed point of secp256r1.")
+    contractSignatureEncryptedPrivateKey: Base64Bytes = Field(
+        description="48 bytes; in -20 94 (P-521) or 84 (X448)."
+    )
+    dHpublickey: Base64Bytes = Field(
+        description="65 bytes: an uncompressed point of secp256r1; in -20 133 bytes."
+    )
 
 
 class SignRequest(Body):
@@ -55,7 +60,7 @@ class SignRequest(Body):
     pcid: PcidField | None = Field(
         default=None, description="The car: given, the bundle is stored in the CCP as well."
     )
-    xsdMsgDefNamespace: MessageNamespaceField
+    xsdMsgDefNamespace: NamespaceField
     cpsV2GRootCertificateFingerprint: FingerprintField | None = Field(
         default=None,
         description="Sign under this V2G root; without it, under one that the car is known to hold.",
@@ -74,8 +79,12 @@ class CreateContractData(Body):
         )
 
     contractSignatureCertChain: Chain
-    contractSignatureEncryptedPrivateKey: Base64Bytes = Field(description="48 bytes.")
-    dHpublickey: Base64Bytes = Field(description="65 bytes: an uncompressed point of secp256r1.")
+    contractSignatureEncryptedPrivateKey: Base64Bytes = Field(
+        description="48 bytes; in -20 94 (P-521) or 84 (X448)."
+    )
+    dHpublickey: Base64Bytes = Field(
+        description="65 bytes: an uncompressed point of secp256r1; in -20 133 bytes."
+    )
     emaid: EmaidField
 
 
@@ -85,7 +94,7 @@ class CreateRequest(Body):
     contractData: CreateContractData
     pcid: PcidField
     emaid: EmaidField
-    xsdMsgDefNamespace: MessageNamespaceField = NAMESPACE
+    xsdMsgDefNamespace: NamespaceField = NAMESPACE
     metaData: Any = Field(default=None, description="Anything; not looked at.")
     cpsV2GRootCertificateFingerprint: FingerprintField | None = None
 
@@ -107,12 +116,13 @@ class CreateRequest(Body):
         )
 
     def check(self) -> None:
-        """Raise MarketError(MESSAGE) unless the three places that name the contract agree."""
+        """Raise MarketError(MESSAGE) unless the places that name the contract agree, and the namespace with its key."""
         named = contract_name(
             self.contractData.contractSignatureCertChain.contractSignatureCertChainCertificate
         )
         if not self.emaid == self.contractData.emaid == named:
             raise MarketError(Code.MESSAGE, f"emaid {self.emaid}, but the certificate names {named}")
+        check_edition(self.order(store=False).data, self.xsdMsgDefNamespace)
 
 
 class GenerateRequest(Body):
@@ -122,7 +132,7 @@ class GenerateRequest(Body):
     contractEnds: AwareDatetime
     emaid: EmaidField
     pcid: PcidField
-    xsdMsgDefNamespace: MessageNamespaceField
+    xsdMsgDefNamespace: NamespaceField
     subscriptionUrl: str | None = Field(default=None, max_length=2048, description="Not looked at.")
     cpsV2GRootCertificateFingerprint: FingerprintField | None = None
     metaData: Any = Field(default=None, description="Anything; not looked at.")
@@ -135,6 +145,7 @@ class GenerateRequest(Body):
             begins=self.contractBegins,
             ends=self.contractEnds,
             v2g_root_fingerprint=self.cpsV2GRootCertificateFingerprint,
+            edition=edition(self.xsdMsgDefNamespace),
         )
 
 
@@ -145,7 +156,7 @@ class SignAnswer(Body):
     emaid: str
     xsdMsgDefNamespace: str
     signedData: XmlField = Field(
-        description="XML, in base64, of a V2G_Message with the signed CertificateInstallationRes."
+        description="XML, in base64, of the message with the signed CertificateInstallationRes."
     )
     cpsV2GRootCertificateFingerprint: str
     cpsRootDistinguishedName: str
@@ -191,7 +202,7 @@ class SignerEntry(Body):
             organizationName=organization_of(leaf),
             cpsV2GRootCertificateFingerprint=fingerprint_sha256(signer.v2g_root),
             cpsRootDistinguishedName=signer.v2g_root.subject.rfc4514_string(),
-            xsdMsgDefNamespace=NAMESPACE,
+            xsdMsgDefNamespace=spelling(signer.edition),
         )
 
 
@@ -215,6 +226,12 @@ def contract_name(certificate: x509.Certificate) -> str:
         raise chain_refusal(error, "contract certificate") from error
     except IdentifierError as error:
         raise MarketError(Code.CHAIN, f"contract certificate: common name: {error}") from error
+
+
+def check_edition(data: ContractData, namespace: str) -> None:
+    """Raise MarketError(MESSAGE) unless a contract's key is of the edition that the caller names."""
+    if data.edition is not (named := edition(namespace)):
+        raise MarketError(Code.MESSAGE, f"a contract of {data.edition}, but xsdMsgDefNamespace says {named}")
 
 
 SIGN_REFUSALS = (
@@ -243,19 +260,16 @@ def router(service: ProvisioningService, generator: ContractGenerator | None) ->
         """Check the contract's chain against the MO roots, sign it, and store it in the CCP for a known car."""
         data = body.contractData
         party.check_contract(contract_name(data.contractCertificate))
-        signed = await service.sign(
-            SignOrder(
-                data=ContractData(
-                    certificate=data.contractCertificate,
-                    sub_ca1=data.contractSubCa1Certificate,
-                    sub_ca2=data.contractSubCa2Certificate,
-                    encrypted_private_key=data.contractSignatureEncryptedPrivateKey,
-                    dh_public_key=data.dHpublickey,
-                ),
-                pcid=body.pcid,
-                v2g_root_fingerprint=body.cpsV2GRootCertificateFingerprint,
-            )
+        contract = ContractData(
+            certificate=data.contractCertificate,
+            sub_ca1=data.contractSubCa1Certificate,
+            sub_ca2=data.contractSubCa2Certificate,
+            encrypted_private_key=data.contractSignatureEncryptedPrivateKey,
+            dh_public_key=data.dHpublickey,
         )
+        check_edition(contract, body.xsdMsgDefNamespace)
+        order = SignOrder(contract, body.pcid, body.cpsV2GRootCertificateFingerprint)
+        signed = await service.sign(order)
         return SignAnswer.of(signed, body.pcid, body.xsdMsgDefNamespace)
 
     @routes.put(

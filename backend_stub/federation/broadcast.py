@@ -10,7 +10,7 @@ from backend_stub.federation.peer import Peer
 
 T = TypeVar("T")
 
-MISSES = frozenset({Code.NO_CONTRACT, Code.UNKNOWN_PCID, Code.UNKNOWN, Code.NO_SIGNER})
+MISSES = frozenset({Code.NO_CONTRACT, Code.UNKNOWN_PROVIDER, Code.UNKNOWN_PCID, Code.UNKNOWN, Code.NO_SIGNER})
 """Refusals that mean "not here"."""
 
 

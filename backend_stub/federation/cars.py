@@ -7,6 +7,7 @@ serves. :class:`KnownCars` is for the roles of this provider; it also uses a cop
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from backend_stub.certificates import chain_refusal, key_fingerprint, subject_key_id
 from backend_stub.database import Database
@@ -16,17 +17,19 @@ from backend_stub.federation.broadcast import first_success
 from backend_stub.federation.notices import Notices
 from backend_stub.federation.peer import Peer
 from backend_stub.federation.store import CarCopy
+from backend_stub.namespaces import Edition
 from backend_stub.pcp.interface import (
     Provisioning,
     ProvisioningChain,
     ProvisioningFollower,
     ProvisioningPool,
+    found,
 )
 from backend_stub.rcp.interface import RootCertificatePool, RootType
-from pki.chain import public_key, validate
+from backend_stub.suites import of_edition, profile_in
+from pki.chain import any_public_key, validate
 from pki.errors import CertificateError
 from pki.names import common_name, fingerprint_sha256
-from pki.profiles import OEM_PROVISIONING
 from v2g.identifiers import IdentifierError, Pcid
 
 FRESH = timedelta(seconds=5)
@@ -61,23 +64,23 @@ class CarCopies:
         """Tell ``follower`` from now on when another provider's car has another key."""
         self._followers.append(follower)
 
-    async def copy(self, pcid: str) -> Provisioning | None:
+    async def copy(self, pcid: str, edition: Edition) -> Provisioning | None:
         """Return the copy of an entry, whatever its age."""
-        kept = await self._kept(pcid)
+        kept = await self._kept(pcid, edition)
         return None if kept is None else kept.entry
 
-    async def fetch(self, pcid: str) -> Provisioning | None:
+    async def fetch(self, pcid: str, edition: Edition) -> Provisioning | None:
         """Ask the peers, unless the copy is fresh; None when all of them say that there is no such car.
 
         With no answer from the car's home the copy serves, if there is one. Raises MarketError(PEER) when
         there is none and not all peers could be asked.
         """
-        kept = await self._kept(pcid)
+        kept = await self._kept(pcid, edition)
         if kept is not None and self._now() - kept.fetched_at < FRESH:
             return kept.entry
         outcome = await first_success(
             self._peers,
-            lambda peer: self._validated(peer, pcid),
+            lambda peer: self._validated(peer, pcid, edition),
             within_s=calls.budget_s(self._timeout_s),
         )
         if outcome.winner is not None and outcome.answer is not None:
@@ -85,7 +88,7 @@ class CarCopies:
             return outcome.answer
         if outcome.everybody_misses:
             if kept is not None:
-                await self._forget(pcid)
+                await self._forget(pcid, edition)
             return None
         if kept is not None:
             _log.warning("PCID %s: the copy of provider %s serves%s", pcid, kept.peer, outcome.remark)
@@ -94,41 +97,43 @@ class CarCopies:
 
     async def look_again(self, pcid: str) -> None:
         """Bring the copy of a car up to date: its provider says that something has changed."""
-        kept = await self._kept(pcid)
-        if kept is None:
-            return
-        aged = CarCopy(kept.entry, kept.peer, kept.fetched_at - FRESH)
-        await self._database.write(lambda connection: store.put_car(connection, aged))
-        await self.fetch(pcid)
+        for edition in Edition:
+            kept = await self._kept(pcid, edition)
+            if kept is None:
+                continue
+            aged = CarCopy(kept.entry, kept.peer, kept.fetched_at - FRESH)
+            await self._database.write(partial(store.put_car, copy=aged))
+            await self.fetch(pcid, edition)
 
-    async def _kept(self, pcid: str) -> CarCopy | None:
-        return await self._database.read(lambda connection: store.car(connection, pcid))
+    async def _kept(self, pcid: str, edition: Edition) -> CarCopy | None:
+        return await self._database.read(lambda connection: store.car(connection, pcid, edition))
 
     async def _keep(self, copy: CarCopy, before: CarCopy | None) -> None:
         await self._database.write(lambda connection: store.put_car(connection, copy))
         if before is not None and before.entry.key_fingerprint != copy.entry.key_fingerprint:
-            await self._tell(copy.entry.pcid, copy.entry.key_fingerprint)
+            await self._tell(copy.entry.pcid, copy.entry.key_fingerprint, copy.entry.edition)
 
-    async def _forget(self, pcid: str) -> None:
+    async def _forget(self, pcid: str, edition: Edition) -> None:
         # Contracts first: cut off here, the next look finds the copy again.
-        await self._tell(pcid, None)
-        await self._database.write(lambda connection: store.forget_car(connection, pcid))
+        await self._tell(pcid, None, edition)
+        await self._database.write(lambda connection: store.forget_car(connection, pcid, edition))
 
-    async def _tell(self, pcid: str, key_fingerprint: str | None) -> None:
+    async def _tell(self, pcid: str, key_fingerprint: str | None, edition: Edition) -> None:
         for follower in self._followers:
-            await follower.provisioning_changed(pcid, key_fingerprint)
+            await follower.provisioning_changed(pcid, key_fingerprint, edition)
 
-    async def _validated(self, peer: Peer, pcid: str) -> Provisioning:
+    async def _validated(self, peer: Peer, pcid: str, edition: Edition) -> Provisioning:
         """Return a peer's entry after the checks that the PCP does with what a car maker uploads.
 
         And one more: the chain must end at an OEM root of the maker whose WMI begins the PCID, where the
         description knows it, so that no provider can answer with a car of another's.
         """
-        chain = await peer.car(pcid)
+        chain = await peer.car(pcid, edition)
         whose = f"provisioning certificate from provider {peer.name}"
-        roots = [root.certificate for root in await self._roots.roots(RootType.OEM)]
+        roots = of_edition([root.certificate for root in await self._roots.roots(RootType.OEM)], edition)
+        profile = profile_in(edition, chain.vehicle, "oem_provisioning")
         try:
-            path = validate(chain.vehicle, chain.sub_cas, roots, at=self._now(), profile=OEM_PROVISIONING)
+            path = validate(chain.vehicle, chain.sub_cas, roots, at=self._now(), profile=profile)
             named = str(Pcid.parse(common_name(chain.vehicle)))
         except CertificateError as error:
             raise chain_refusal(error, whose) from error
@@ -143,7 +148,7 @@ class CarCopies:
         return Provisioning(
             pcid=pcid,
             chain=chain,
-            key_fingerprint=key_fingerprint(public_key(chain.vehicle)),
+            key_fingerprint=key_fingerprint(any_public_key(chain.vehicle)),
             root_name=root.subject.rfc4514_string(),
             root_serial=root.serial_number,
             root_key_id=subject_key_id(root),
@@ -167,26 +172,26 @@ class FederatedProvisioningPool:
             return await self._local.put(chain)  # which says what is wrong with it
         changed = []
         for name in sorted(filter(None, names)):
-            before = await self._local.find(name)
+            before = await self._local.find(name, chain.edition)
             if before is not None and before.chain.vehicle != chain.vehicle:
                 changed.append(name)
         async with self._notices.announced(changed):
             return await self._local.put(chain)
 
-    async def find(self, pcid: str) -> Provisioning | None:
+    async def find(self, pcid: str, edition: Edition = Edition.ISO2) -> Provisioning | None:
         """See :class:`~backend_stub.pcp.interface.ProvisioningPool`.
 
         A request that a peer has broadcast is answered from here, and never from a copy: the car's own
         provider has been asked as well.
         """
-        own = await self._local.find(pcid)
+        own = await self._local.find(pcid, edition)
         if own is not None or calls.only_from_here():
             return own
-        return await self._copies.fetch(pcid)
+        return await self._copies.fetch(pcid, edition)
 
-    async def get(self, pcid: str) -> Provisioning:
+    async def get(self, pcid: str, edition: Edition = Edition.ISO2) -> Provisioning:
         """See :class:`~backend_stub.pcp.interface.ProvisioningPool`."""
-        return _found(await self.find(pcid), pcid)
+        return found(await self.find(pcid, edition), pcid, edition)
 
     async def delete(self, pcid: str) -> None:
         """See :class:`~backend_stub.pcp.interface.ProvisioningPool`."""
@@ -206,25 +211,19 @@ class KnownCars:
         """See :class:`~backend_stub.pcp.interface.ProvisioningPool`."""
         return await self._pool.put(chain)
 
-    async def find(self, pcid: str) -> Provisioning | None:
+    async def find(self, pcid: str, edition: Edition = Edition.ISO2) -> Provisioning | None:
         """See :class:`~backend_stub.pcp.interface.ProvisioningPool`."""
-        own = await self._local.find(pcid)
+        own = await self._local.find(pcid, edition)
         if own is not None:
             return own
         if calls.only_at_once() or calls.only_from_here():
-            return await self._copies.copy(pcid)
-        return await self._copies.fetch(pcid)
+            return await self._copies.copy(pcid, edition)
+        return await self._copies.fetch(pcid, edition)
 
-    async def get(self, pcid: str) -> Provisioning:
+    async def get(self, pcid: str, edition: Edition = Edition.ISO2) -> Provisioning:
         """See :class:`~backend_stub.pcp.interface.ProvisioningPool`."""
-        return _found(await self.find(pcid), pcid)
+        return found(await self.find(pcid, edition), pcid, edition)
 
     async def delete(self, pcid: str) -> None:
         """See :class:`~backend_stub.pcp.interface.ProvisioningPool`."""
         await self._pool.delete(pcid)
-
-
-def _found(entry: Provisioning | None, pcid: str) -> Provisioning:
-    if entry is None:
-        raise MarketError(Code.UNKNOWN_PCID, f"no provisioning certificate for PCID {pcid}")
-    return entry

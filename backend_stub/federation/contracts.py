@@ -3,14 +3,28 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
-from backend_stub.ccp.interface import Collection, Contract, ContractPool, Installation, SignedBundle
+from backend_stub.ccp.interface import (
+    Collection,
+    Contract,
+    ContractPool,
+    Delivery,
+    Installation,
+    SignedBundle,
+)
 from backend_stub.errors import Code, MarketError
 from backend_stub.federation import calls
 from backend_stub.federation.broadcast import MISSES, first_success
 from backend_stub.federation.notices import CarWatcher
 from backend_stub.federation.peer import Peer
+from backend_stub.namespaces import Edition
 from backend_stub.reading import read_request
+
+T = TypeVar("T")
+
+_ELSEWHERE = frozenset({Code.NO_CONTRACT, Code.UNKNOWN_PROVIDER})
+"""Refusals of a pool after which another one may have what is wanted."""
 
 _log = logging.getLogger(__name__)
 
@@ -28,25 +42,40 @@ class FederatedContractPool:
 
     async def answer(self, request: bytes) -> Installation:
         """See :class:`~backend_stub.ccp.interface.ContractPool`."""
+        return await self._asked(
+            request, Edition.ISO2, lambda: self._local.answer(request), lambda peer: peer.install(request)
+        )
+
+    async def deliver(self, request: bytes) -> Delivery:
+        """See :class:`~backend_stub.ccp.interface.ContractPool`: the contracts of one provider, the own one first."""
+        return await self._asked(
+            request, Edition.ISO20, lambda: self._local.deliver(request), lambda peer: peer.deliver(request)
+        )
+
+    async def _asked(
+        self,
+        request: bytes,
+        edition: Edition,
+        ask_here: Callable[[], Awaitable[T]],
+        ask_peer: Callable[[Peer], Awaitable[T]],
+    ) -> T:
         try:
             with calls.at_once():
-                return await self._local.answer(request)
+                return await ask_here()
         except MarketError as error:
-            if calls.only_from_here() or error.code not in {Code.NO_CONTRACT, Code.REVOKED}:
+            if calls.only_from_here() or error.code not in {*_ELSEWHERE, Code.REVOKED}:
                 raise
             miss = error
         if miss.code is Code.REVOKED:
             # The copy that is held of another provider's car may be out of date.
             try:
-                await self._copies.look_again(read_request(request).pcid)
-                return await self._local.answer(request)
+                await self._copies.look_again(read_request(request, edition).pcid)
+                return await ask_here()
             except MarketError as error:
-                if error.code is not Code.NO_CONTRACT:
+                if error.code not in _ELSEWHERE:
                     raise miss from error
                 miss = error
-        outcome = await first_success(
-            self._peers, lambda peer: peer.install(request), within_s=calls.budget_s(self._timeout_s)
-        )
+        outcome = await first_success(self._peers, ask_peer, within_s=calls.budget_s(self._timeout_s))
         if outcome.answer is not None:
             return outcome.answer
         raise outcome.verdict or MarketError(miss.code, f"{miss.detail}{outcome.remark}")

@@ -17,24 +17,26 @@ import msgspec
 from cryptography import x509
 
 import exi
-from backend_stub.ccp.interface import Collection, Contract, Installation
+from backend_stub.ccp.interface import Collection, Contract, Delivery, Installation
 from backend_stub.certificates import der
 from backend_stub.cps.interface import ContractData, SignOrder
 from backend_stub.description import Pins
 from backend_stub.errors import Code, MarketError
 from backend_stub.events import EventType
 from backend_stub.federation import calls
+from backend_stub.namespaces import Edition, spelling
 from backend_stub.pcp.interface import ProvisioningChain
 from backend_stub.rcp.interface import RootType
+from backend_stub.reading import SCHEMAS
 from backend_stub.register.interface import Registration
 from backend_stub.telematics.interface import EventMessage, EventPage
 from pki.chain import parse
 from pki.errors import CertificateError
-from v2g.messages import iso2
 
 T = TypeVar("T")
 
 MAX_ANSWER_BYTES = 1024 * 1024
+_NAMESPACE = "xsdMsgDefNamespace"
 _SUCCESS = range(200, 300)
 _LIMITS = httpx.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=30)
 _WIRE_TYPES = {RootType.V2G: "V2G", RootType.OEM: "OEM", RootType.MO: "MO"}
@@ -215,9 +217,10 @@ class Peer:
         ]
         return [self._certificate(root.caCertificate) for root in found]
 
-    async def car(self, pcid: str) -> ProvisioningChain:
+    async def car(self, pcid: str, edition: Edition) -> ProvisioningChain:
         """Return the chain that the peer's PCP has of a car."""
-        car = (await self._call("GET", f"/v1/oem/provCerts/{pcid}", _CarAnswer)).OEMMessage
+        path, query = f"/v1/oem/provCerts/{pcid}", {_NAMESPACE: spelling(edition)}
+        car = (await self._call("GET", path, _CarAnswer, params=query)).OEMMessage
         try:
             key_ids = tuple(
                 bytes.fromhex(text.replace(":", "")) for text in car.v2gRootAuthorityKeyIdentifiers
@@ -234,28 +237,29 @@ class Peer:
 
     async def install(self, request: bytes) -> Installation:
         """Pass a car's request on to the peer's CCP."""
+        return (await self._installations(request, Edition.ISO2))[0]
+
+    async def deliver(self, request: bytes) -> Delivery:
+        """Pass the request of a car of ISO 15118-20 on to the peer's CCP."""
+        return Delivery(await self._installations(request, Edition.ISO20))
+
+    async def _installations(self, request: bytes, edition: Edition) -> Sequence[Installation]:
         body = {
             "certificateInstallationReq": base64.b64encode(request).decode(),
-            "xsdMsgDefNamespace": iso2.NAMESPACE,
+            _NAMESPACE: spelling(edition),
         }
         answer = await self._call("POST", "/v1/ccp/signedContractData", _InstallationAnswer, body)
         if not answer.CCPResponse.emaidContent:
             raise MarketError(Code.NO_CONTRACT, f"provider {self.name} has no contract for this car")
-        found = answer.CCPResponse.emaidContent[0].messageDef
-        return Installation(
-            self._bytes(found.certificateInstallationRes), found.emaid, found.cpsV2GRootCertificateFingerprint
-        )
+        return [self._installation(content.messageDef) for content in answer.CCPResponse.emaidContent]
 
     async def collect(self, wanted: Collection) -> Installation:
         """Fetch a bundle from the peer's CCP for delivery over the air."""
-        query = {"sessionID": wanted.session_id.hex(), "xsdMsgDefNamespace": iso2.NAMESPACE}
+        query = {"sessionID": wanted.session_id.hex(), _NAMESPACE: spelling(wanted.edition)}
         if wanted.v2g_root_fingerprint is not None:
             query["cpsV2GRootCertificateFingerprint"] = wanted.v2g_root_fingerprint
         path = f"/v1/ccp/provideSignedContractData/{wanted.emaid}/{wanted.pcid}"
-        found = await self._call("GET", path, _MessageDef, params=query)
-        return Installation(
-            self._bytes(found.certificateInstallationRes), found.emaid, found.cpsV2GRootCertificateFingerprint
-        )
+        return self._installation(await self._call("GET", path, _MessageDef, params=query))
 
     async def contracts_of_car(self, pcid: str) -> Sequence[Contract]:
         """Return the contracts that the peer's CCP has of a car; raises NO_CONTRACT when there are none."""
@@ -301,22 +305,21 @@ class Peer:
         answer = await self._call("GET", "/cps/signer", _SignerList)
         return frozenset(signer.cpsV2GRootCertificateFingerprint.lower() for signer in answer.cpsCertificates)
 
-    async def sign(self, order: SignOrder, v2g_root_fingerprint: str) -> iso2.V2G_Message:
-        """Have the peer's CPS sign a contract under this V2G root; it stores nothing."""
+    async def sign(self, order: SignOrder, v2g_root_fingerprint: str) -> bytes:
+        """Have the peer's CPS sign a contract under this V2G root, and return the message's EXI; it stores nothing."""
+        edition = order.data.edition
         body = {
             "contractData": _contract_data(order.data),
-            "xsdMsgDefNamespace": iso2.NAMESPACE,
+            _NAMESPACE: spelling(edition),
             "fingerprint": v2g_root_fingerprint,
             "cpsV2GRootCertificateFingerprint": v2g_root_fingerprint,
         }
         signed = await self._call("PUT", "/v1/cps/contractData/signed", _Signed, body)
         try:
-            message = exi.from_xml(self._bytes(signed.signedData).decode("utf-8"), iso2.SCHEMA)
+            message = exi.from_xml(self._bytes(signed.signedData).decode("utf-8"), SCHEMAS[edition])
+            return exi.encode(message, SCHEMAS[edition])
         except (UnicodeDecodeError, exi.ExiError) as error:
             raise self._nonsense(f"signed data that is no message: {error}") from error
-        if not isinstance(message, iso2.V2G_Message):
-            raise self._nonsense("signed data that is no V2G_Message")
-        return message
 
     async def roles(self) -> Sequence[Mapping[str, Any]]:
         """Return what the peer shows of its roles and how they fare; FORBIDDEN where it is closed."""
@@ -350,19 +353,32 @@ class Peer:
         await self._call("POST", "/register/v1/documents/check", _Nothing, body)
 
     async def _contracts(self, path: str) -> Sequence[Contract]:
-        answer = await self._call("GET", path, _ContractList)
-        if not answer.XMLContracts:
+        found: list[Contract] = []
+        for edition in Edition:
+            try:
+                answer = await self._call("GET", path, _ContractList, params={_NAMESPACE: spelling(edition)})
+            except MarketError as error:
+                if error.code is not Code.NO_CONTRACT:
+                    raise
+                continue
+            found += (self._contract(entry, edition) for entry in answer.XMLContracts)
+        if not found:
             raise MarketError(Code.NO_CONTRACT, f"provider {self.name} has no such contract")
-        return [
-            Contract(
-                emaid=entry.emaid,
-                pcid=entry.pcid,
-                certificate=self._certificate(entry.contractCertificate),
-                v2g_root_fingerprint=entry.cpsV2GRootCertificateFingerprint,
-                is_default=entry.defaultContract,
-            )
-            for entry in answer.XMLContracts
-        ]
+        return found
+
+    def _contract(self, entry: _Contract, edition: Edition) -> Contract:
+        return Contract(
+            emaid=entry.emaid,
+            pcid=entry.pcid,
+            certificate=self._certificate(entry.contractCertificate),
+            v2g_root_fingerprint=entry.cpsV2GRootCertificateFingerprint,
+            is_default=entry.defaultContract,
+            edition=edition,
+        )
+
+    def _installation(self, found: _MessageDef) -> Installation:
+        response = self._bytes(found.certificateInstallationRes)
+        return Installation(response, found.emaid, found.cpsV2GRootCertificateFingerprint)
 
     async def _call(
         self,

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-import exi
 from backend_stub.ccp.interface import ContractPool, SignedBundle
 from backend_stub.certificates import subject_key_id
 from backend_stub.cps.interface import ProvisioningService, SignedContract, Signer, SignOrder
@@ -14,7 +13,7 @@ from backend_stub.federation.broadcast import first_success
 from backend_stub.federation.peer import Peer
 from backend_stub.pcp.interface import ProvisioningPool
 from backend_stub.rcp.interface import Root, RootCertificatePool, RootType
-from v2g.messages import iso2
+from backend_stub.reading import read_bundle
 
 SIGNERS_LIFETIME_S = 60.0
 """For so long a peer's list of signers is believed before it is asked again."""
@@ -62,18 +61,23 @@ class FederatedProvisioningService:
         )
         if outcome.answer is None:
             raise outcome.verdict or MarketError(miss.code, f"{miss.detail}{outcome.remark}")
-        message, root = outcome.answer
-        emaid = _emaid(message)
+        document, root = outcome.answer
+        edition = order.data.edition
+        try:
+            emaid = read_bundle(document, edition).emaid
+        except MarketError as error:
+            raise MarketError(Code.PEER, f"what the peer signed cannot be used: {error}") from error
         if order.pcid is not None:
             await self._contracts.put(
                 SignedBundle(
                     pcid=order.pcid,
-                    document=exi.encode(message, iso2.SCHEMA),
+                    document=document,
                     receiver_key=order.receiver_key,
                     v2g_root_fingerprint=root.fingerprint,
+                    edition=edition,
                 )
             )
-        return SignedContract(emaid, order.pcid, message, root.certificate)
+        return SignedContract(emaid, order.pcid, document, root.certificate, edition)
 
     async def signers(self) -> Sequence[Signer]:
         """See :class:`~backend_stub.cps.interface.ProvisioningService`: the own ones only."""
@@ -86,12 +90,10 @@ class FederatedProvisioningService:
             return [root for root in roots if root.fingerprint == order.v2g_root_fingerprint]
         if order.pcid is None:
             return []
-        held = (await self._provisioning.get(order.pcid)).chain.v2g_root_key_ids
+        held = (await self._provisioning.get(order.pcid, order.data.edition)).chain.v2g_root_key_ids
         return [root for root in roots if subject_key_id(root.certificate) in held]
 
-    async def _sign_at(
-        self, peer: Peer, *, order: SignOrder, wanted: Sequence[Root]
-    ) -> tuple[iso2.V2G_Message, Root]:
+    async def _sign_at(self, peer: Peer, *, order: SignOrder, wanted: Sequence[Root]) -> tuple[bytes, Root]:
         offered = await self._signers_of(peer)
         for root in wanted:
             if root.fingerprint in offered:
@@ -105,10 +107,3 @@ class FederatedProvisioningService:
             offered = await peer.signer_roots()
             self._signers[peer.name] = now + SIGNERS_LIFETIME_S, offered
         return offered
-
-
-def _emaid(message: iso2.V2G_Message) -> str:
-    body = message.body.body_element
-    if not isinstance(body, iso2.CertificateInstallationRes):
-        raise MarketError(Code.PEER, "the peer signed another message than CertificateInstallationRes")
-    return body.emaid.value

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from backend_stub.certificates import der, stored
 from backend_stub.database import UtcDateTime, put_row
+from backend_stub.namespaces import Edition
 from backend_stub.pcp.interface import Provisioning
 from backend_stub.rcp.interface import Root, RootType
 from backend_stub.remote.codec import from_wire, to_wire
@@ -26,14 +27,17 @@ _roots = sa.Table(
 )
 
 # What another provider's PCP answered, kept because a car at a charger cannot wait for two providers in a row.
-_cars = sa.Table(
-    "federation_car",
-    SCHEMA,
-    sa.Column("pcid", sa.String(18), primary_key=True),
-    sa.Column("peer", sa.String(32), nullable=False),
-    sa.Column("entry", sa.LargeBinary, nullable=False),
-    sa.Column("fetched_at", UtcDateTime, nullable=False),
-)
+_CARS = {
+    edition: sa.Table(
+        name,
+        SCHEMA,
+        sa.Column("pcid", sa.String(18), primary_key=True),
+        sa.Column("peer", sa.String(32), nullable=False),
+        sa.Column("entry", sa.LargeBinary, nullable=False),
+        sa.Column("fetched_at", UtcDateTime, nullable=False),
+    )
+    for edition, name in ((Edition.ISO2, "federation_car"), (Edition.ISO20, "federation_car_iso20"))
+}
 
 _notices = sa.Table(
     "federation_notice",
@@ -70,21 +74,23 @@ def put_car(connection: sa.Connection, copy: CarCopy) -> None:
     """Keep the copy of a car's entry."""
     entry = msgspec.json.encode(to_wire(copy.entry))
     values = {"peer": copy.peer, "entry": entry, "fetched_at": copy.fetched_at}
-    put_row(connection, _cars, {"pcid": copy.entry.pcid}, values)
+    put_row(connection, _CARS[copy.entry.edition], {"pcid": copy.entry.pcid}, values)
 
 
-def car(connection: sa.Connection, pcid: str) -> CarCopy | None:
+def car(connection: sa.Connection, pcid: str, edition: Edition) -> CarCopy | None:
     """Return the copy of a car's entry."""
-    row = connection.execute(sa.select(_cars).where(_cars.c.pcid == pcid)).first()
+    table = _CARS[edition]
+    row = connection.execute(sa.select(table).where(table.c.pcid == pcid)).first()
     if row is None:
         return None
     entry = from_wire(msgspec.json.decode(row.entry), Provisioning)
     return CarCopy(entry, row.peer, row.fetched_at)
 
 
-def forget_car(connection: sa.Connection, pcid: str) -> None:
+def forget_car(connection: sa.Connection, pcid: str, edition: Edition) -> None:
     """Drop the copy of a car's entry."""
-    connection.execute(_cars.delete().where(_cars.c.pcid == pcid))
+    table = _CARS[edition]
+    connection.execute(table.delete().where(table.c.pcid == pcid))
 
 
 def put_notices(connection: sa.Connection, pcid: str, peers: Sequence[str], now: datetime) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 from cryptography import x509
 
 from backend_stub.cps.interface import SignedContract
+from backend_stub.namespaces import Edition
 from pki.revocation import Reason
 
 MANY = 500
@@ -58,6 +59,8 @@ class DriverContract:
     state: State = State.ACTIVE
     ended_at: datetime | None = None
     end_reason: str = ""
+    editions: tuple[Edition, ...] = (Edition.ISO2,)
+    """What it was made for. Serial number and validity are those of the first."""
 
 
 class MobilityServiceProvider(Protocol):
@@ -70,8 +73,13 @@ class MobilityServiceProvider(Protocol):
         """
         ...
 
-    async def onboard(self, pcid: str, proof: Proof | None = None) -> DriverContract:
+    async def onboard(
+        self, pcid: str, proof: Proof | None = None, editions: Sequence[Edition] = ()
+    ) -> DriverContract:
         """Make a contract for a car and hand it, sealed, to the CPS; return when it is in the CCP.
+
+        It is made for these editions of ISO 15118; none: for all that the car speaks and we issue for. One eMAID
+        stands for all, with a key and a certificate in each.
 
         Raises MarketError: UNKNOWN_PCID, ENTITLEMENT when the market asks for a proof and this is none, and what
         the CPS refuses.
@@ -79,7 +87,7 @@ class MobilityServiceProvider(Protocol):
         ...
 
     async def renew(self, emaid: str) -> DriverContract:
-        """Give a contract a new key and certificate under the same eMAID, for the car as it is now.
+        """Give a contract new keys and certificates under the same eMAID, for the car and its editions as they are now.
 
         Raises MarketError: NO_CONTRACT for one that is not ours or has ended, and what onboarding refuses.
         """

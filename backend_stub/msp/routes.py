@@ -11,6 +11,7 @@ from pydantic import Field
 from backend_stub.access import Party, Scope, allow
 from backend_stub.errors import Code, MarketError
 from backend_stub.msp.interface import DriverContract, MobilityServiceProvider, Proof, Rule, State
+from backend_stub.namespaces import Edition
 from backend_stub.web.answers import refusals
 from backend_stub.web.fields import Body, EmaidField, PcidField
 from pki.revocation import Reason
@@ -29,6 +30,11 @@ class OnboardRequest(Body):
     )
     code: _Secret | None = Field(default=None, description="The car maker's one-time code.")
     document: _Secret | None = Field(default=None, description="The reference of the keeper's document.")
+    editions: list[Edition] = Field(
+        default=[],
+        max_length=2,
+        description="Make it for these editions; without it for all that the car speaks.",
+    )
 
     @property
     def proof(self) -> Proof | None:
@@ -58,6 +64,7 @@ class ContractBody(Body):
     state: str = Field(description="active; ending: accepted, being carried out; ended.")
     endedAt: datetime | None
     endReason: str
+    editions: list[Edition] = Field(description="What it was made for.")
 
     @classmethod
     def of(cls, contract: DriverContract) -> "ContractBody":
@@ -72,6 +79,7 @@ class ContractBody(Body):
             state=contract.state,
             endedAt=contract.ended_at,
             endReason=contract.end_reason,
+            editions=list(contract.editions),
         )
 
 
@@ -114,7 +122,7 @@ def router(desk: MobilityServiceProvider) -> APIRouter:
         if sum(name is not None for name in (body.pcid, body.vin, body.registration)) != 1:
             raise MarketError(Code.REQUEST, "give one of pcid, vin and registration")
         pcid = body.pcid or await desk.resolve(vin=body.vin, registration=body.registration)
-        return ContractBody.of(await desk.onboard(pcid, body.proof))
+        return ContractBody.of(await desk.onboard(pcid, body.proof, list(dict.fromkeys(body.editions))))
 
     @routes.get("/contracts", summary="List contracts", responses=refusals(Code.NO_CONTRACT))
     async def contracts(

@@ -1,14 +1,13 @@
 """The mobility service provider at work."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy.exc import IntegrityError
 
 from backend_stub.authority.interface import CertificateAuthority, Issued, Kind, RevokeOrder, Selection
@@ -20,13 +19,13 @@ from backend_stub.errors import Code, MarketError
 from backend_stub.msp import store
 from backend_stub.msp.entitlement import Entitlements
 from backend_stub.msp.interface import MANY, DriverContract, Proof, State
+from backend_stub.namespaces import Edition
 from backend_stub.numbering import ATTEMPTS, DIGITS_AND_CAPITALS, draw
-from backend_stub.pcp.interface import ProvisioningPool
+from backend_stub.pcp.interface import Provisioning, ProvisioningPool
 from backend_stub.register.interface import VehicleRegister
-from backend_stub.sealing import Terms, make_contract
-from pki.chain import public_key
+from backend_stub.sealing import ContractIssuer, Terms, make_contract, receiver_of
+from backend_stub.suites import edition_of
 from pki.entropy import Entropy
-from pki.issuing import Identity
 from pki.names import common_name
 from pki.revocation import Reason
 from v2g.identifiers import Emaid, new_emaid
@@ -41,12 +40,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who the provider is: its place in the national registry, and the CA that issues its contracts."""
+    """Who the provider is: its place in the national registry, and the CA that issues its contracts, by edition."""
 
     country: str
     provider_id: str
-    sub_ca1: x509.Certificate
-    sub_ca2: Identity
+    issuers: Mapping[Edition, ContractIssuer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,44 +95,50 @@ class ContractDesk:
             raise MarketError(Code.UNKNOWN, f"the vehicle register has no car {registration or vin}")
         return entry.pcid
 
-    async def onboard(self, pcid: str, proof: Proof | None = None) -> DriverContract:
+    async def onboard(
+        self, pcid: str, proof: Proof | None = None, editions: Sequence[Edition] = ()
+    ) -> DriverContract:
         """See :class:`~backend_stub.msp.interface.MobilityServiceProvider`."""
-        check_issuer(self._operator.sub_ca2, self._now())
         self._entitlements.check_form(proof)
-        car = await self._with.provisioning.get(pcid)
+        cars = await self._entries(pcid, editions)
         emaid = await self._reserve(pcid)
+        made: dict[Edition, ContractData] = {}
         try:
             await self._entitlements.use(pcid, proof, emaid)
             try:
-                data = await self._make_sealed(emaid, pcid, public_key(car.chain.vehicle))
-                order = SignOrder(data=data, pcid=pcid, receiver_key=car.key_fingerprint)
-                await self._with.signing.sign(order)
+                for edition, car in cars.items():
+                    made[edition] = await self._make_sealed(emaid, pcid, car.chain.vehicle)
+                await self._have_signed(cars, made)
             except MarketError:
+                await self._take_back(emaid)
                 await self._entitlements.give_back(pcid, proof, emaid)
                 raise
         except MarketError:
             await self._database.write(lambda connection: store.release(connection, emaid))
             raise
-        return await self._complete(emaid, pcid, data.certificate)
+        return await self._complete(emaid, pcid, _certificates(made))
 
     async def renew(self, emaid: str) -> DriverContract:
         """See :class:`~backend_stub.msp.interface.MobilityServiceProvider`."""
         contract = await self._renewable(emaid)
-        car = await self._with.provisioning.get(contract.pcid)
-        data = await self._make_sealed(emaid, contract.pcid, public_key(car.chain.vehicle))
-        await self._database.write(partial(store.begin_renewal, emaid=emaid, certificate=data.certificate))
+        cars = await self._entries(contract.pcid, ())
+        made = {
+            edition: await self._make_sealed(emaid, car.pcid, car.chain.vehicle)
+            for edition, car in cars.items()
+        }
+        certificates = _certificates(made)
+        await self._database.write(partial(store.begin_renewal, emaid=emaid, certificates=certificates))
         try:
-            order = SignOrder(data=data, pcid=contract.pcid, receiver_key=car.key_fingerprint)
-            await self._with.signing.sign(order)
+            await self._have_signed(cars, made)
         except MarketError:
             await self._database.write(lambda connection: store.drop_renewal(connection, emaid))
             raise
-        return await self._complete(emaid, contract.pcid, data.certificate)
+        return await self._complete(emaid, contract.pcid, certificates)
 
     async def update(self, old: x509.Certificate, v2g_root_fingerprints: Sequence[str]) -> SignedContract:
         """See :class:`~backend_stub.msp.interface.MobilityServiceProvider`."""
         contract = await self._renewable(Emaid.normalise(common_name(old)))
-        data = await self._make_sealed(contract.emaid, contract.pcid, public_key(old))
+        data = await self._make_sealed(contract.emaid, contract.pcid, old)
         for root in v2g_root_fingerprints:
             try:
                 signed = await self._with.signing.sign(SignOrder(data=data, v2g_root_fingerprint=root))
@@ -142,7 +146,7 @@ class ContractDesk:
                 if error.code is not Code.NO_SIGNER:
                     raise
             else:
-                await self._complete(contract.emaid, contract.pcid, data.certificate)
+                await self._complete(contract.emaid, contract.pcid, {data.edition: data.certificate})
                 return signed
         detail = f"contract {contract.emaid} can be signed under no V2G root that the car holds"
         raise MarketError(Code.NO_CONTRACT, detail)
@@ -206,8 +210,8 @@ class ContractDesk:
         moment = self._now() - RESERVATION_LIFETIME
         for emaid in await self._database.read(lambda connection: store.reserved_before(connection, moment)):
             await self._settle(emaid)
-        for emaid, certificate in await self._database.read(store.renewals):
-            await self._settle_renewal(emaid, certificate)
+        for emaid, certificates in await self._database.read(store.renewals):
+            await self._settle_renewal(emaid, certificates)
         for reason, emaids in (await self._database.read(store.ending)).items():
             for start in range(0, len(emaids), MANY):
                 await self._settle_ends(emaids[start : start + MANY], Reason(reason))
@@ -215,18 +219,25 @@ class ContractDesk:
     async def _settle(self, emaid: str) -> None:
         stored = await self._with.contracts.find(emaid)
         if stored:
-            await self._complete(emaid, stored[0].pcid, stored[0].certificate)
+            await self._complete(
+                emaid, stored[0].pcid, {contract.edition: contract.certificate for contract in stored}
+            )
             _log.info("contract %s was in the pool already: completed", emaid)
         else:
             await self._database.write(lambda connection: store.release(connection, emaid))
             _log.info("eMAID %s was reserved but never used: released", emaid)
 
-    async def _settle_renewal(self, emaid: str, certificate: x509.Certificate) -> None:
-        for stored in await self._with.contracts.find(emaid):
-            if stored.certificate == certificate:
-                await self._complete(emaid, stored.pcid, certificate)
-                _log.info("the renewal of contract %s was in the pool already: completed", emaid)
-                return
+    async def _settle_renewal(self, emaid: str, certificates: Mapping[Edition, x509.Certificate]) -> None:
+        stored = await self._with.contracts.find(emaid)
+        new = {
+            contract.edition: contract.certificate
+            for contract in stored
+            if certificates.get(contract.edition) == contract.certificate
+        }
+        if new:
+            await self._complete(emaid, stored[0].pcid, new)
+            _log.info("the renewal of contract %s was in the pool already: completed", emaid)
+            return
         await self._database.write(lambda connection: store.drop_renewal(connection, emaid))
 
     async def _settle_ends(self, emaids: Sequence[str], reason: Reason) -> None:
@@ -242,9 +253,10 @@ class ContractDesk:
     async def _end(self, emaid: str) -> None:
         """Carry an end out: revoke, remove from every pool, write down that it is done."""
         ledger = await self._get(emaid)
-        if self._with.authority is not None and ledger.certificate is not None:
+        if self._with.authority is not None:
             reason = Reason(ledger.contract.end_reason)
-            await self._with.authority.revoke(RevokeOrder(ledger.certificate, reason))
+            for certificate in ledger.certificates.values():
+                await self._with.authority.revoke(RevokeOrder(certificate, reason))
         try:
             await self._with.contracts.delete(emaid)
         except MarketError as error:
@@ -268,7 +280,6 @@ class ContractDesk:
 
     async def _renewable(self, emaid: str) -> DriverContract:
         """Return a contract that may have a new certificate now."""
-        check_issuer(self._operator.sub_ca2, self._now())
         contract = (await self._get(emaid)).contract
         if contract.state is not State.ACTIVE:
             raise MarketError(Code.NO_CONTRACT, f"contract {emaid} has ended")
@@ -280,8 +291,44 @@ class ContractDesk:
             raise MarketError(Code.NO_CONTRACT, f"contract {emaid} is not one of this provider")
         return ledger
 
-    async def _complete(self, emaid: str, pcid: str, certificate: x509.Certificate) -> DriverContract:
+    async def _entries(self, pcid: str, editions: Sequence[Edition]) -> Mapping[Edition, Provisioning]:
+        """Return the car's entries in the PCP for which contracts are to be made; raises UNKNOWN_PCID for none."""
+        found: dict[Edition, Provisioning] = {}
+        for edition in editions or self._operator.issuers:
+            if edition not in self._operator.issuers:
+                raise MarketError(Code.NO_SIGNER, f"this provider makes no contracts for {edition}")
+            entry = await self._with.provisioning.find(pcid, edition)
+            if entry is not None:
+                found[edition] = entry
+            elif editions:
+                await self._with.provisioning.get(pcid, edition)
+        if not found:
+            raise MarketError(Code.UNKNOWN_PCID, f"no provisioning certificate for PCID {pcid}")
+        return found
+
+    async def _have_signed(
+        self, cars: Mapping[Edition, Provisioning], made: Mapping[Edition, ContractData]
+    ) -> None:
+        for edition, data in made.items():
+            car = cars[edition]
+            order = SignOrder(data=data, pcid=car.pcid, receiver_key=car.key_fingerprint)
+            await self._with.signing.sign(order)
+
+    async def _take_back(self, emaid: str) -> None:
+        """Remove what was stored already of a contract that cannot be made in every edition."""
+        try:
+            await self._with.contracts.delete(emaid)
+        except MarketError as error:
+            if error.code is not Code.NO_CONTRACT:
+                _log.warning("contract %s, which was not made, may be in a pool: %s", emaid, error)
+
+    async def _complete(
+        self, emaid: str, pcid: str, certificates: Mapping[Edition, x509.Certificate]
+    ) -> DriverContract:
         known = await self.find(emaid)
+        held = {*certificates, *(known.editions if known else ())}
+        editions = tuple(edition for edition in Edition if edition in held)
+        certificate = certificates[next(edition for edition in Edition if edition in certificates)]
         contract = DriverContract(
             emaid=emaid,
             pcid=pcid,
@@ -289,8 +336,9 @@ class ContractDesk:
             not_before=certificate.not_valid_before_utc,
             not_after=certificate.not_valid_after_utc,
             onboarded_at=known.onboarded_at if known else self._now(),
+            editions=editions,
         )
-        await self._database.write(partial(store.complete, contract=contract, certificate=certificate))
+        await self._database.write(partial(store.complete, contract=contract, certificates=certificates))
         return contract
 
     async def _reserve(self, pcid: str) -> str:
@@ -306,18 +354,24 @@ class ContractDesk:
             return emaid
         raise MarketError(Code.CONFLICT, f"no free eMAID after {ATTEMPTS} draws")
 
-    async def _make_sealed(self, emaid: str, pcid: str, receiver: ec.EllipticCurvePublicKey) -> ContractData:
-        """Make the contract and seal its key for the car; the plaintext key never comes here."""
-        authority, issuer = self._with.authority, self._operator.sub_ca2
+    async def _make_sealed(self, emaid: str, pcid: str, receiver: x509.Certificate) -> ContractData:
+        """Make the contract and seal its key for the owner of a certificate; the plaintext key never comes here."""
+        authority, above = self._with.authority, self._operator.issuers[edition_of(receiver)]
+        issuer = above.sub_ca2
+        check_issuer(issuer, self._now())
         pointers = None if authority is None else authority.pointers(issuer.certificate)
-        terms = Terms(emaid, self._now(), pointers=pointers)
-        certificate, envelope = make_contract(terms, issuer, receiver, self._entropy)
+        terms = Terms(emaid, self._now(), pointers=pointers, pcid=pcid)
+        certificate, envelope = make_contract(terms, issuer, receiver_of(receiver), self._entropy)
         if authority is not None:
             await authority.register_issued([Issued(certificate, pcid)])
         return ContractData(
             certificate=certificate,
-            sub_ca1=self._operator.sub_ca1,
+            sub_ca1=above.sub_ca1,
             sub_ca2=issuer.certificate,
             encrypted_private_key=envelope.encrypted_private_key,
             dh_public_key=envelope.dh_public_key,
         )
+
+
+def _certificates(made: Mapping[Edition, ContractData]) -> Mapping[Edition, x509.Certificate]:
+    return {edition: data.certificate for edition, data in made.items()}

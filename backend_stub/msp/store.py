@@ -10,6 +10,7 @@ from cryptography import x509
 from backend_stub.certificates import der, stored
 from backend_stub.database import UtcDateTime, begins_with
 from backend_stub.msp.interface import DriverContract, State
+from backend_stub.namespaces import Edition
 
 SCHEMA = sa.MetaData()
 
@@ -28,10 +29,15 @@ _contracts = sa.Table(
     sa.Column("certificate", sa.LargeBinary),
     # The certificate of a renewal that is under way.
     sa.Column("renewal", sa.LargeBinary),
+    # The same for ISO 15118-20, where the car speaks it.
+    sa.Column("certificate_iso20", sa.LargeBinary),
+    sa.Column("renewal_iso20", sa.LargeBinary),
     sa.Column("ending_at", UtcDateTime),
     sa.Column("ended_at", UtcDateTime),
     sa.Column("end_reason", sa.String(40)),
 )
+_CERTIFICATES = {Edition.ISO2: _contracts.c.certificate, Edition.ISO20: _contracts.c.certificate_iso20}
+_RENEWALS = {Edition.ISO2: _contracts.c.renewal, Edition.ISO20: _contracts.c.renewal_iso20}
 _ONBOARDED = _contracts.c.onboarded_at.is_not(None)
 # Few contracts of many: without it, those that have ended are looked for among all.
 _TO_END = _contracts.c.ending_at.is_not(None)
@@ -40,10 +46,10 @@ sa.Index("msp_contract_ending", _contracts.c.onboarded_at, sqlite_where=_TO_END,
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """A contract with what only the books need. ``certificate`` is None for one of before it was kept."""
+    """A contract with what only the books need. No ``certificates`` are known of one of before they were kept."""
 
     contract: DriverContract
-    certificate: x509.Certificate | None
+    certificates: Mapping[Edition, x509.Certificate]
 
 
 def reserve(connection: sa.Connection, emaid: str, pcid: str, now: datetime) -> None:
@@ -85,7 +91,9 @@ def known(connection: sa.Connection, emaids: Sequence[str]) -> frozenset[str]:
     return frozenset(connection.execute(query).scalars())
 
 
-def complete(connection: sa.Connection, contract: DriverContract, certificate: x509.Certificate) -> None:
+def complete(
+    connection: sa.Connection, contract: DriverContract, certificates: Mapping[Edition, x509.Certificate]
+) -> None:
     """Turn a reservation into a contract, or a renewal into the present state of one."""
     connection.execute(
         _contracts.update()
@@ -95,28 +103,33 @@ def complete(connection: sa.Connection, contract: DriverContract, certificate: x
             not_before=contract.not_before,
             not_after=contract.not_after,
             onboarded_at=contract.onboarded_at,
-            certificate=der(certificate),
-            renewal=None,
+            **{_CERTIFICATES[edition].key: der(each) for edition, each in certificates.items()},
+            **dict.fromkeys((column.key for column in _RENEWALS.values()), None),
         )
     )
 
 
-def begin_renewal(connection: sa.Connection, emaid: str, certificate: x509.Certificate) -> None:
-    """Write down the certificate that is to replace the present one."""
-    connection.execute(
-        _contracts.update().where(_contracts.c.emaid == emaid).values(renewal=der(certificate))
-    )
+def begin_renewal(
+    connection: sa.Connection, emaid: str, certificates: Mapping[Edition, x509.Certificate]
+) -> None:
+    """Write down the certificates that are to replace the present ones."""
+    values = {_RENEWALS[edition].key: der(each) for edition, each in certificates.items()}
+    connection.execute(_contracts.update().where(_contracts.c.emaid == emaid).values(values))
 
 
 def drop_renewal(connection: sa.Connection, emaid: str) -> None:
     """Forget a renewal that came to nothing."""
-    connection.execute(_contracts.update().where(_contracts.c.emaid == emaid).values(renewal=None))
+    connection.execute(
+        _contracts.update().where(_contracts.c.emaid == emaid).values(renewal=None, renewal_iso20=None)
+    )
 
 
-def renewals(connection: sa.Connection) -> Sequence[tuple[str, x509.Certificate]]:
-    """Return eMAID and new certificate of every renewal that is under way."""
-    query = sa.select(_contracts.c.emaid, _contracts.c.renewal).where(_contracts.c.renewal.is_not(None))
-    return [(row.emaid, stored(row.renewal)) for row in connection.execute(query)]
+def renewals(connection: sa.Connection) -> Sequence[tuple[str, Mapping[Edition, x509.Certificate]]]:
+    """Return eMAID and new certificates of every renewal that is under way."""
+    query = sa.select(_contracts.c.emaid, *_RENEWALS.values()).where(
+        sa.or_(*(column.is_not(None) for column in _RENEWALS.values()))
+    )
+    return [(row.emaid, _present(row, _RENEWALS)) for row in connection.execute(query)]
 
 
 def begin_end(connection: sa.Connection, emaid: str, reason: str, now: datetime) -> None:
@@ -181,7 +194,7 @@ def find(connection: sa.Connection, emaid: str) -> Ledger | None:
     row = connection.execute(sa.select(_contracts).where(_contracts.c.emaid == emaid, _ONBOARDED)).first()
     if row is None:
         return None
-    return Ledger(_contract(row), None if row.certificate is None else stored(row.certificate))
+    return Ledger(_contract(row), _present(row, _CERTIFICATES))
 
 
 def of_car(connection: sa.Connection, pcid: str) -> Sequence[DriverContract]:
@@ -250,4 +263,17 @@ def _contract(row: "sa.Row[tuple[object, ...]]") -> DriverContract:
         state=state,
         ended_at=row.ended_at,
         end_reason=row.end_reason or "",
+        # The books of before -20 knew one edition, and may not have kept its certificate.
+        editions=tuple(
+            edition for edition, column in _CERTIFICATES.items() if getattr(row, column.key) is not None
+        )
+        or (Edition.ISO2,),
     )
+
+
+def _present(
+    row: "sa.Row[tuple[object, ...]]", columns: "Mapping[Edition, sa.Column[bytes]]"
+) -> Mapping[Edition, x509.Certificate]:
+    """Return the certificates that a row holds in some of its columns."""
+    held = {edition: getattr(row, column.key) for edition, column in columns.items()}
+    return {edition: stored(data) for edition, data in held.items() if data is not None}

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from cryptography import x509
 
+from pki.profiles import Edition as Suite
+
 EVERYWHERE = "everywhere"
 """The one sales region of a maker whose cars hold every V2G root of the market."""
 
@@ -30,6 +32,32 @@ class Vehicle:
 
 
 @dataclass(frozen=True, slots=True)
+class Iso20Request:
+    """What a car brings that is to speak ISO 15118-20: proofs of two more keys.
+
+    ``receiver_key`` (DER of a SubjectPublicKeyInfo) is the X448 key that a car of the suite Ed448 has besides; it
+    cannot sign a proof.
+    """
+
+    provisioning: x509.CertificateSigningRequest
+    vehicle: x509.CertificateSigningRequest
+    receiver_key: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltIso20:
+    """What goes into a car for ISO 15118-20; chains are without the leaf, nearest first, and without the root."""
+
+    provisioning: x509.Certificate
+    """CN = PCID: signs requests, receives contract keys."""
+    vehicle: x509.Certificate
+    """CN = EVCCID: the car as TLS client."""
+    sub_cas: Sequence[x509.Certificate]
+    """Those above both."""
+    v2g_roots: Sequence[x509.Certificate]
+
+
+@dataclass(frozen=True, slots=True)
 class BuiltVehicle:
     """What goes into a car besides its private key, which the production line has already."""
 
@@ -39,6 +67,7 @@ class BuiltVehicle:
     v2g_roots: Sequence[x509.Certificate]
     code: str = ""
     """One-time code on a card for the driver: who has it may have one contract made. Shown this once."""
+    iso20: BuiltIso20 | None = None
 
 
 class EntitlementDesk(Protocol):
@@ -60,22 +89,38 @@ class EntitlementDesk(Protocol):
 class CarMaker(EntitlementDesk, Protocol):
     """The role OEM."""
 
+    async def suites(self) -> Sequence[Suite]:
+        """Return the sets of certificates that a car can get: that of -2, and one of -20 where the maker has it."""
+        ...
+
     async def build(
-        self, request: x509.CertificateSigningRequest, *, region: str | None = None, vin: str | None = None
+        self,
+        request: x509.CertificateSigningRequest,
+        *,
+        region: str | None = None,
+        vin: str | None = None,
+        iso20: Iso20Request | None = None,
     ) -> BuiltVehicle:
         """Register a car for the key that ``request`` proves possession of, and upload its chain to the PCP.
 
         The name in the request is not looked at: the maker gives the PCID. Asking again with the same key
-        returns the same car. Without ``region`` it is sold in the maker's first one; without ``vin`` it gets a new one.
-        Raises MarketError: REQUEST for a bad proof, a key on another curve, an unknown region or a wrong VIN;
-        CONFLICT for a VIN that another car has; PEER when the roots of the region cannot be had now.
+        returns the same car. With ``iso20`` it speaks both editions. Without ``region`` it is sold in the maker's first one; without ``vin`` it gets a new one.
+        Raises MarketError: REQUEST for a bad proof, a key on another curve, an unknown region, a wrong VIN or an edition
+        that the maker does not have; CONFLICT for a VIN that another car has, or other keys of -20; PEER when the roots of the region cannot be had now.
         """
         ...
 
     async def rekey(
-        self, pcid: str, request: x509.CertificateSigningRequest, *, new_pcid: bool = False
+        self,
+        pcid: str,
+        request: x509.CertificateSigningRequest,
+        *,
+        new_pcid: bool = False,
+        iso20: Iso20Request | None = None,
     ) -> BuiltVehicle:
-        """Replace a car's key: a new certificate under the same PCID, or under a new one.
+        """Replace a car's keys: new certificates under the same PCID, or under a new one.
+
+        A car that speaks -20 brings keys for that as well.
 
         The contracts made for the old key are of no use any more, and every pool deletes them. Asking again with the
         same key changes nothing. Raises MarketError: UNKNOWN_PCID, REQUEST, CONFLICT (the key is another car's).

@@ -12,9 +12,10 @@ from pydantic import Field, PlainValidator, WithJsonSchema
 from backend_stub.access import Party, Scope, allow
 from backend_stub.certificates import UNREADABLE
 from backend_stub.errors import Code, MarketError
-from backend_stub.oem.interface import BuiltVehicle, CarMaker, Vehicle
+from backend_stub.oem.interface import BuiltIso20, BuiltVehicle, CarMaker, Iso20Request, Vehicle
 from backend_stub.web.answers import refusals
-from backend_stub.web.fields import Body, CertificateField, PcidField, decode_base64
+from backend_stub.web.fields import Base64Bytes, Body, CertificateField, PcidField, decode_base64
+from pki.profiles import Edition as Suite
 
 _PcidPath = Annotated[PcidField, Path(description="The car's provisioning certificate identifier.")]
 
@@ -28,13 +29,36 @@ def _signing_request(value: Any) -> x509.CertificateSigningRequest:
         raise ValueError(f"not a PKCS #10 request: {error}") from None
 
 
+_SigningRequest = Annotated[
+    x509.CertificateSigningRequest,
+    PlainValidator(_signing_request),
+    WithJsonSchema({"type": "string", "format": "byte"}),
+]
+
+
+class Iso20BuildRequest(Body):
+    """The further keys of a car that speaks ISO 15118-20."""
+
+    provisioningRequest: _SigningRequest = Field(
+        description="PKCS #10 request, DER in base64, for the provisioning certificate."
+    )
+    vehicleRequest: _SigningRequest = Field(
+        description="PKCS #10 request, DER in base64, for the certificate of the car as TLS client."
+    )
+    receiverKey: Base64Bytes | None = Field(
+        default=None, description="SubjectPublicKeyInfo, DER in base64: the X448 key of a car with Ed448."
+    )
+
+    def request(self) -> Iso20Request:
+        """Return it as the role knows it."""
+        return Iso20Request(self.provisioningRequest, self.vehicleRequest, self.receiverKey)
+
+
 class BuildRequest(Body):
     """A new car, represented by the key that was made in it."""
 
     certificationRequest: Annotated[
-        x509.CertificateSigningRequest,
-        PlainValidator(_signing_request),
-        WithJsonSchema({"type": "string", "format": "byte"}),
+        _SigningRequest,
         Field(
             description="PKCS #10 request, DER in base64, signed with the car's key on secp256r1. "
             "Its subject is not looked at."
@@ -46,6 +70,14 @@ class BuildRequest(Body):
     vin: str | None = Field(
         default=None, max_length=32, description="Vehicle identification number; without it, a new one."
     )
+    iso20: Iso20BuildRequest | None = Field(
+        default=None, description="For a car that speaks ISO 15118-20 besides ISO 15118-2."
+    )
+
+    @property
+    def iso20_request(self) -> Iso20Request | None:
+        """What the car brings for ISO 15118-20."""
+        return None if self.iso20 is None else self.iso20.request()
 
 
 class RekeyRequest(BuildRequest):
@@ -107,6 +139,36 @@ class VehicleList(Body):
     vehicles: list[VehicleBody]
 
 
+class Iso20Answer(Body):
+    """What goes into the car for ISO 15118-20."""
+
+    provisioningCertificate: CertificateField
+    vehicleCertificate: CertificateField
+    subCA2Certificate: CertificateField
+    subCA1Certificate: CertificateField
+    v2gRootCertificates: list[CertificateField]
+
+    @classmethod
+    def of(cls, built: BuiltIso20) -> "Iso20Answer":
+        """Describe it."""
+        sub_ca2, sub_ca1 = built.sub_cas
+        return cls(
+            provisioningCertificate=built.provisioning,
+            vehicleCertificate=built.vehicle,
+            subCA2Certificate=sub_ca2,
+            subCA1Certificate=sub_ca1,
+            v2gRootCertificates=list(built.v2g_roots),
+        )
+
+
+class SuitesAnswer(Body):
+    """What a car of this maker can speak."""
+
+    suites: list[Suite] = Field(
+        description="`iso2`, and `iso20` (keys on secp521r1) or `iso20-ed448` where there is ISO 15118-20."
+    )
+
+
 class BuildAnswer(Body):
     """What goes into the car besides its private key."""
 
@@ -125,6 +187,7 @@ class BuildAnswer(Body):
     code: str = Field(
         description="One-time code for the driver: who has it may have a contract made. Shown only now."
     )
+    iso20: Iso20Answer | None = None
 
     @classmethod
     def of(cls, built: BuiltVehicle) -> "BuildAnswer":
@@ -143,6 +206,7 @@ class BuildAnswer(Body):
             vin=vehicle.vin,
             region=vehicle.region,
             code=built.code,
+            iso20=None if built.iso20 is None else Iso20Answer.of(built.iso20),
         )
 
 
@@ -162,7 +226,15 @@ def router(maker: CarMaker) -> APIRouter:
         The car's private key stays where it was made; the request proves that it exists. Asking again with
         the same key returns the same car.
         """
-        return BuildAnswer.of(await maker.build(body.certificationRequest, region=body.region, vin=body.vin))
+        built = await maker.build(
+            body.certificationRequest, region=body.region, vin=body.vin, iso20=body.iso20_request
+        )
+        return BuildAnswer.of(built)
+
+    @routes.get("/suites", summary="Ask what cars can speak", responses=refusals())
+    async def suites(_party: Annotated[Party, allow(Scope.OEM)]) -> SuitesAnswer:
+        """Return the sets of certificates that the production line can ask for; they say which keys to make."""
+        return SuitesAnswer(suites=list(await maker.suites()))
 
     @routes.get("/vehicles", summary="List cars", responses=refusals(Code.UNKNOWN_PCID))
     async def vehicles(
@@ -195,7 +267,10 @@ def router(maker: CarMaker) -> APIRouter:
         pcid: _PcidPath, body: RekeyRequest, _party: Annotated[Party, allow(Scope.OEM)]
     ) -> BuildAnswer:
         """Certify a new key for a car, under its PCID or a new one. Contracts for the old key are deleted."""
-        return BuildAnswer.of(await maker.rekey(pcid, body.certificationRequest, new_pcid=body.newPcid))
+        built = await maker.rekey(
+            pcid, body.certificationRequest, new_pcid=body.newPcid, iso20=body.iso20_request
+        )
+        return BuildAnswer.of(built)
 
     @routes.post(
         "/vehicles/{pcid}/code",

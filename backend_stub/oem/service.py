@@ -13,19 +13,23 @@ from sqlalchemy.exc import IntegrityError
 
 from backend_stub import proofs
 from backend_stub.authority.interface import Issued, IssuedRegister
-from backend_stub.certificates import UNREADABLE, check_issuer, key_fingerprint, subject_key_id
+from backend_stub.certificates import check_issuer, key_fingerprint, subject_key_id
 from backend_stub.database import Database
 from backend_stub.errors import Code, MarketError
-from backend_stub.numbering import ATTEMPTS, WITHOUT_LOOKALIKES, draw
+from backend_stub.namespaces import Edition
+from backend_stub.numbering import ATTEMPTS, WITHOUT_LOOKALIKES, check_character, draw
 from backend_stub.oem import store
-from backend_stub.oem.interface import EVERYWHERE, BuiltVehicle, Vehicle
+from backend_stub.oem.interface import EVERYWHERE, BuiltIso20, BuiltVehicle, Iso20Request, Vehicle
+from backend_stub.oem.iso20 import Iso20Factory, Iso20Keys, proven_key
 from backend_stub.pcp.interface import ProvisioningChain, ProvisioningPool
 from backend_stub.rcp.interface import RootCertificatePool, RootType
+from backend_stub.suites import of_edition
 from backend_stub.vins import check_vin, new_vin
 from pki.entropy import Entropy
 from pki.issuing import Identity, issue
 from pki.names import fingerprint_sha256
 from pki.profiles import OEM_PROVISIONING
+from pki.profiles import Edition as Suite
 
 _PCID_SERIAL_LENGTH = 14
 _MAC_BYTES = 6
@@ -48,6 +52,8 @@ class Maker:
     sub_ca2: Identity
     regions: Mapping[str, frozenset[str] | None] = field(default_factory=lambda: {EVERYWHERE: None})
     default_region: str = EVERYWHERE
+    iso20: Iso20Factory | None = None
+    """Makes what a car needs for ISO 15118-20; None: the maker's cars speak -2 only."""
 
 
 class BackOffice:
@@ -71,8 +77,18 @@ class BackOffice:
         self._entropy = entropy
         self._issued = issued
 
+    async def suites(self) -> Sequence[Suite]:
+        """See :class:`~backend_stub.oem.interface.CarMaker`."""
+        factory = self._maker.iso20
+        return [Suite.ISO2] if factory is None else [Suite.ISO2, factory.suite]
+
     async def build(
-        self, request: x509.CertificateSigningRequest, *, region: str | None = None, vin: str | None = None
+        self,
+        request: x509.CertificateSigningRequest,
+        *,
+        region: str | None = None,
+        vin: str | None = None,
+        iso20: Iso20Request | None = None,
     ) -> BuiltVehicle:
         """See :class:`~backend_stub.oem.interface.CarMaker`."""
         check_issuer(self._maker.sub_ca2, self._now())
@@ -80,19 +96,32 @@ class BackOffice:
         if sold_in not in self._maker.regions:
             known = ", ".join(self._maker.regions)
             raise MarketError(Code.REQUEST, f"no sales region {sold_in!r}; there are: {known}")
+        keys = None if iso20 is None else self._factory.keys(iso20)
         key = _proven_key(request)
         fingerprint = key_fingerprint(key)
         vehicle = await self._database.read(lambda connection: store.by_key(connection, fingerprint))
         v2g_roots = await self._roots_of(vehicle.region if vehicle and vehicle.region else sold_in)
         if vehicle is None:
             vehicle = await self._register(key, fingerprint, sold_in, None if vin is None else check_vin(vin))
+        if keys is not None:
+            vehicle = await self._equip(vehicle, keys)
         return await self._finished(vehicle, v2g_roots)
 
     async def rekey(
-        self, pcid: str, request: x509.CertificateSigningRequest, *, new_pcid: bool = False
+        self,
+        pcid: str,
+        request: x509.CertificateSigningRequest,
+        *,
+        new_pcid: bool = False,
+        iso20: Iso20Request | None = None,
     ) -> BuiltVehicle:
         """See :class:`~backend_stub.oem.interface.CarMaker`."""
         check_issuer(self._maker.sub_ca2, self._now())
+        keys = None if iso20 is None else self._factory.keys(iso20)
+        if keys is None and await self._iso20_of(pcid) is not None:
+            raise MarketError(
+                Code.REQUEST, f"car {pcid} speaks ISO 15118-20, and needs new keys for that, too"
+            )
         key = _proven_key(request)
         fingerprint = key_fingerprint(key)
         vehicle = await self._database.read(lambda connection: store.by_key(connection, fingerprint))
@@ -104,6 +133,8 @@ class BackOffice:
             v2g_roots = await self._roots_of(vehicle.region or self._maker.default_region)
         else:
             raise MarketError(Code.CONFLICT, "this key is that of another car")
+        if keys is not None:
+            vehicle = await self._equip(vehicle, keys, instead_of=pcid)
         return await self._finished(vehicle, v2g_roots)
 
     async def issue_code(self, pcid: str) -> str:
@@ -191,7 +222,57 @@ class BackOffice:
     async def _finished(self, vehicle: Vehicle, v2g_roots: Sequence[x509.Certificate]) -> BuiltVehicle:
         if not vehicle.uploaded:
             await self._upload(vehicle, v2g_roots)
-        return BuiltVehicle(vehicle, self._sub_cas, v2g_roots, await self.issue_code(vehicle.pcid))
+        return BuiltVehicle(
+            vehicle,
+            self._sub_cas,
+            of_edition(v2g_roots, Edition.ISO2),
+            await self.issue_code(vehicle.pcid),
+            await self._built_iso20(vehicle, v2g_roots),
+        )
+
+    @property
+    def _factory(self) -> Iso20Factory:
+        if self._maker.iso20 is None:
+            raise MarketError(Code.REQUEST, "this maker's cars do not speak ISO 15118-20")
+        return self._maker.iso20
+
+    async def _iso20_of(self, pcid: str) -> store.Iso20Car | None:
+        return await self._database.read(lambda connection: store.iso20_of(connection, pcid))
+
+    async def _equip(self, vehicle: Vehicle, keys: Iso20Keys, instead_of: str | None = None) -> Vehicle:
+        """Give a car what it needs for -20, unless it has it. ``instead_of``: in the place of what it had.
+
+        Raises MarketError(CONFLICT) for a car that has other keys already, or keys that another car has.
+        """
+        fingerprint = key_fingerprint(keys.provisioning)
+        known = await self._iso20_of(vehicle.pcid)
+        if known is not None and known.key_fingerprint == fingerprint:
+            return vehicle
+        if known is not None and instead_of is None:
+            raise MarketError(Code.CONFLICT, f"car {vehicle.pcid} has other keys of ISO 15118-20 already")
+        provisioning, tls = self._factory.certify(
+            vehicle.pcid, keys, self._now(), self._entropy, self._issued
+        )
+        if self._issued is not None:
+            await self._issued.register_issued([Issued(provisioning), Issued(tls, vehicle.pcid)])
+        car = store.Iso20Car(fingerprint, provisioning, tls)
+        try:
+            await self._database.write(
+                lambda connection: store.put_iso20(connection, vehicle.pcid, car, instead_of)
+            )
+        except IntegrityError as error:
+            raise MarketError(Code.CONFLICT, "a key of ISO 15118-20 is that of another car") from error
+        return replace(vehicle, uploaded=False)
+
+    async def _built_iso20(
+        self, vehicle: Vehicle, v2g_roots: Sequence[x509.Certificate]
+    ) -> BuiltIso20 | None:
+        car = await self._iso20_of(vehicle.pcid)
+        if car is None:
+            return None
+        return BuiltIso20(
+            car.provisioning, car.vehicle, self._factory.sub_cas, of_edition(v2g_roots, Edition.ISO20)
+        )
 
     async def _roots_of(self, region: str) -> Sequence[x509.Certificate]:
         """Return the V2G roots that a car sold in ``region`` holds; raises MarketError(PEER) unless all are here."""
@@ -280,17 +361,22 @@ class BackOffice:
         return certificate
 
     async def _upload(self, vehicle: Vehicle, v2g_roots: Sequence[x509.Certificate]) -> None:
-        """Put the car's chain into the PCP, with the V2G roots that the car holds."""
-        sub_ca2, sub_ca1 = self._sub_cas
-        await self._provisioning.put(
-            ProvisioningChain(
-                vehicle=vehicle.certificate,
-                sub_ca2=sub_ca2,
-                sub_ca1=sub_ca1,
-                v2g_root_key_ids=tuple(subject_key_id(root) for root in v2g_roots),
-                previous_pcid=vehicle.previous_pcid,
+        """Put the car's chains into the PCP, with the V2G roots that the car holds for each edition."""
+        chains = {Edition.ISO2: (vehicle.certificate, *self._sub_cas)}
+        iso20 = await self._iso20_of(vehicle.pcid)
+        if iso20 is not None:
+            chains[Edition.ISO20] = iso20.provisioning, *self._factory.sub_cas
+        for edition, (certificate, sub_ca2, sub_ca1) in chains.items():
+            held = of_edition(v2g_roots, edition)
+            await self._provisioning.put(
+                ProvisioningChain(
+                    vehicle=certificate,
+                    sub_ca2=sub_ca2,
+                    sub_ca1=sub_ca1,
+                    v2g_root_key_ids=tuple(subject_key_id(root) for root in held),
+                    previous_pcid=vehicle.previous_pcid,
+                )
             )
-        )
         now = self._now()
         await self._database.write(lambda connection: store.mark_uploaded(connection, vehicle.pcid, now))
 
@@ -299,7 +385,8 @@ class BackOffice:
         return self._maker.sub_ca2.certificate, self._maker.sub_ca1
 
     def _draw_pcid(self) -> str:
-        return self._maker.wmi + draw(self._entropy, WITHOUT_LOOKALIKES, _PCID_SERIAL_LENGTH)
+        name = self._maker.wmi + draw(self._entropy, WITHOUT_LOOKALIKES, _PCID_SERIAL_LENGTH)
+        return name + check_character(name)
 
     def _draw_evccid(self) -> bytes:
         mac = bytearray(self._entropy.bytes(_MAC_BYTES))
@@ -312,16 +399,6 @@ def _not_ours(pcid: str) -> MarketError:
 
 
 def _proven_key(request: x509.CertificateSigningRequest) -> ec.EllipticCurvePublicKey:
-    """Return the key of a request that its owner signed; raises MarketError(REQUEST)."""
-    try:
-        key = request.public_key()
-        signed = request.is_signature_valid
-    except UNREADABLE as error:
-        raise MarketError(Code.REQUEST, f"certificate request: {error}") from error
-    if not signed:
-        raise MarketError(Code.REQUEST, "certificate request: not signed with the key in it")
-    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != OEM_PROVISIONING.key_type:
-        raise MarketError(
-            Code.REQUEST, f"certificate request: the key must be on {OEM_PROVISIONING.key_type}"
-        )
+    key = proven_key(request, OEM_PROVISIONING.key_type)
+    assert isinstance(key, ec.EllipticCurvePublicKey)
     return key

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from cryptography import x509
 
 from backend_stub.certificates import der, stored
-from backend_stub.database import UtcDateTime, begins_with
+from backend_stub.database import UtcDateTime, begins_with, put_row
 from backend_stub.oem.interface import Vehicle
 
 SCHEMA = sa.MetaData()
@@ -31,6 +32,27 @@ _vehicles = sa.Table(
     sa.Column("code_reference", sa.String(15)),
     sa.Column("code_wrong_tries", sa.Integer),
 )
+
+
+# What a car has that speaks ISO 15118-20, too.
+_iso20 = sa.Table(
+    "oem_vehicle_iso20",
+    SCHEMA,
+    sa.Column("pcid", sa.String(18), primary_key=True),
+    sa.Column("key_fingerprint", sa.String(64), nullable=False, unique=True),
+    sa.Column("provisioning", sa.LargeBinary, nullable=False),
+    sa.Column("vehicle", sa.LargeBinary, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Iso20Car:
+    """The certificates of a car for ISO 15118-20."""
+
+    key_fingerprint: str
+    """Of its provisioning key."""
+    provisioning: x509.Certificate
+    vehicle: x509.Certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +139,27 @@ def replace_key(connection: sa.Connection, pcid: str, vehicle: Vehicle, key_fing
             code_wrong_tries=0,
         )
     )
+
+
+def put_iso20(connection: sa.Connection, pcid: str, car: Iso20Car, previous_pcid: str | None = None) -> None:
+    """Note what a car has for ISO 15118-20, which must be uploaded; raises IntegrityError when the key is another's."""
+    if previous_pcid is not None:
+        connection.execute(_iso20.delete().where(_iso20.c.pcid == previous_pcid))
+    values = {
+        "key_fingerprint": car.key_fingerprint,
+        "provisioning": der(car.provisioning),
+        "vehicle": der(car.vehicle),
+    }
+    put_row(connection, _iso20, {"pcid": pcid}, values)
+    connection.execute(_vehicles.update().where(_vehicles.c.pcid == pcid).values(uploaded_at=None))
+
+
+def iso20_of(connection: sa.Connection, pcid: str) -> Iso20Car | None:
+    """Return what a car has for ISO 15118-20, None when it does not speak that."""
+    row = connection.execute(sa.select(_iso20).where(_iso20.c.pcid == pcid)).first()
+    if row is None:
+        return None
+    return Iso20Car(row.key_fingerprint, stored(row.provisioning), stored(row.vehicle))
 
 
 def by_key(connection: sa.Connection, key_fingerprint: str) -> Vehicle | None:

@@ -2,7 +2,7 @@
 
 # ruff: noqa: N815 - fields are spelled as on the wire
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -19,7 +19,6 @@ from backend_stub.ccp.routes import (
     EmaidPath,
     FingerprintQuery,
     InstallationQuestion,
-    MessageNamespaceQuery,
     NamespaceQuery,
     PcidPath,
     SessionIdQuery,
@@ -27,7 +26,7 @@ from backend_stub.ccp.routes import (
     v2g_root_names,
 )
 from backend_stub.errors import Code, MarketError
-from backend_stub.namespaces import Edition, edition
+from backend_stub.namespaces import edition
 from backend_stub.rcp.interface import RootCertificatePool
 from backend_stub.reading import read_request
 from backend_stub.web.answers import ErrorAnswer, FullRefusalError, refusals
@@ -38,7 +37,7 @@ from backend_stub.web.fields import (
     CertificateField,
     EmaidField,
     FingerprintField,
-    MessageNamespaceField,
+    NamespaceField,
     PcidField,
     encode,
 )
@@ -49,18 +48,18 @@ class SignedContractData(Body):
     """A signed bundle."""
 
     certificateInstallationRes: Base64Bytes = Field(
-        description="EXI of the whole V2G_Message with the CertificateInstallationRes."
+        description="EXI of the whole message (in -2 a V2G_Message) with the CertificateInstallationRes."
     )
     emaid: EmaidField
     pcid: PcidField
-    xsdMsgDefNamespace: MessageNamespaceField = NAMESPACE
+    xsdMsgDefNamespace: NamespaceField = NAMESPACE
     metaData: Any = ""
     cpsV2GRootCertificateFingerprint: FingerprintField | None = None
     cpsRootDistinguishedName: str | None = None
 
 
 class SignedContractDataCollection(Body):
-    """For ISO 15118-2 exactly one bundle, so that a client may read the first or the last."""
+    """For ISO 15118-2 exactly one bundle, so that a client may read the first or the last; for -20 one or more."""
 
     signedContractDataCollection: list[SignedContractData]
 
@@ -117,21 +116,22 @@ def router(pool: ContractPool, roots: RootCertificatePool, revoker: Revoker | No
         _broadcast: Broadcast = False,
     ) -> SignedContractDataCollection:
         """Verify the car's signature and certificate chain, and return its default contract."""
+        asked = edition(body.xsdMsgDefNamespace)
         request = body.certificateInstallationReq
         try:
-            found = await asking.ask(pool, party, request, deadline_ms)
+            found = await asking.ask(pool, party, request, asked, deadline_ms)
         except MarketError as error:
-            told = refusal_message(request, error.code) if always_return_exi else None
+            told = refusal_message(request, error.code, asked) if always_return_exi else None
             if told is None or error.code is Code.FORBIDDEN:
                 raise
             entry = {
                 "certificateInstallationRes": encode(told),
                 "emaid": PLACEHOLDER_EMAID,
-                "pcid": read_request(request).pcid,
+                "pcid": read_request(request, asked).pcid,
                 "xsdMsgDefNamespace": body.xsdMsgDefNamespace,
             }
             raise FullRefusalError(error, {"signedContractDataCollection": [entry]}) from error
-        return await _collection(found, read_request(request).pcid, body.xsdMsgDefNamespace)
+        return await _collection(found, read_request(request, asked).pcid, body.xsdMsgDefNamespace)
 
     @routes.put(
         "/signedcontractdata",
@@ -158,6 +158,7 @@ def router(pool: ContractPool, roots: RootCertificatePool, revoker: Revoker | No
                 document=body.certificateInstallationRes,
                 emaid=body.emaid,
                 v2g_root_fingerprint=body.cpsV2GRootCertificateFingerprint,
+                edition=edition(body.xsdMsgDefNamespace),
             )
         )
         return Response(status_code=status.HTTP_201_CREATED)
@@ -188,13 +189,13 @@ def router(pool: ContractPool, roots: RootCertificatePool, revoker: Revoker | No
         pcid: PcidPath,
         party: Annotated[Party, allow(Scope.CCP_COLLECT)],
         session_id: SessionIdQuery = NO_SESSION,
-        namespace: MessageNamespaceQuery = NAMESPACE,
+        namespace: NamespaceQuery = NAMESPACE,
         fingerprint: FingerprintQuery = None,
     ) -> SignedContractDataCollection:
         """Return the signed bundle of any contract of a car, default or not, for the car's maker."""
         party.check_vehicle(pcid)
-        found = await pool.collect(Collection(emaid, pcid, session_id, fingerprint))
-        return await _collection(found, pcid, namespace)
+        found = await pool.collect(Collection(emaid, pcid, session_id, fingerprint, edition(namespace)))
+        return await _collection([found], pcid, namespace)
 
     @routes.post(
         "/signedcontractdata/{emaid}/{pcid}/setdefault",
@@ -239,26 +240,31 @@ def router(pool: ContractPool, roots: RootCertificatePool, revoker: Revoker | No
         """Return the contracts of a car that the caller may see, oldest first; an empty list when there are none."""
         party.check_vehicle(pcid)
         names = await v2g_root_names(roots)
-        found = await pool.of_car(pcid) if edition(namespace) is Edition.ISO2 else []
+        asked = edition(namespace)
         return ContractDataCollection(
             contractDataCollection=[
                 _entry(contract, names, namespace)
-                for contract in found
-                if party.owns_contract(contract.emaid)
+                for contract in await pool.of_car(pcid)
+                if contract.edition is asked and party.owns_contract(contract.emaid)
             ]
         )
 
-    async def _collection(found: Installation, pcid: str, namespace: str) -> SignedContractDataCollection:
+    async def _collection(
+        found: Sequence[Installation], pcid: str, namespace: str
+    ) -> SignedContractDataCollection:
         names = await v2g_root_names(roots)
-        data = SignedContractData(
-            certificateInstallationRes=found.response,
-            emaid=found.emaid,
-            pcid=pcid,
-            xsdMsgDefNamespace=namespace,
-            cpsV2GRootCertificateFingerprint=found.v2g_root_fingerprint,
-            cpsRootDistinguishedName=names.get(found.v2g_root_fingerprint),
-        )
-        return SignedContractDataCollection(signedContractDataCollection=[data])
+        data = [
+            SignedContractData(
+                certificateInstallationRes=each.response,
+                emaid=each.emaid,
+                pcid=pcid,
+                xsdMsgDefNamespace=namespace,
+                cpsV2GRootCertificateFingerprint=each.v2g_root_fingerprint,
+                cpsRootDistinguishedName=names.get(each.v2g_root_fingerprint),
+            )
+            for each in found
+        ]
+        return SignedContractDataCollection(signedContractDataCollection=data)
 
     return routes
 

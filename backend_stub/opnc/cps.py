@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response, status
 from pydantic import AwareDatetime, Field
 
-import exi
 from backend_stub.access import Party, Scope, allow
 from backend_stub.cps.generation import ContractGenerator, ContractOrder
 from backend_stub.cps.interface import ContractData, ProvisioningService, Signer, SignOrder
-from backend_stub.cps.routes import SIGN_REFUSALS, contract_name, organization_of
+from backend_stub.cps.routes import SIGN_REFUSALS, check_edition, contract_name, organization_of
 from backend_stub.errors import Code, MarketError
+from backend_stub.namespaces import edition, spelling
 from backend_stub.opnc.ccp import SignedContractData
 from backend_stub.opnc.fields import CertificateChain, check_caps
 from backend_stub.web.answers import refusals
@@ -22,12 +22,10 @@ from backend_stub.web.fields import (
     Body,
     EmaidField,
     FingerprintField,
-    MessageNamespaceField,
+    NamespaceField,
     PcidField,
 )
 from pki.names import fingerprint_sha256
-from v2g.messages import iso2
-from v2g.messages.iso2 import NAMESPACE
 
 
 class ContractCertificateBundle(Body):
@@ -36,15 +34,19 @@ class ContractCertificateBundle(Body):
     pcid: PcidField
     emaid: EmaidField
     contractCertificateChain: CertificateChain
-    contractSignatureEncryptedPrivateKey: Base64Bytes = Field(description="48 bytes.")
-    dHpublickey: Base64Bytes = Field(description="65 bytes: an uncompressed point of secp256r1.")
+    contractSignatureEncryptedPrivateKey: Base64Bytes = Field(
+        description="48 bytes; in -20 94 (P-521) or 84 (X448)."
+    )
+    dHpublickey: Base64Bytes = Field(
+        description="65 bytes: an uncompressed point of secp256r1; in -20 133 bytes."
+    )
 
 
 class SignRequest(Body):
     """What a mobility operator wants signed."""
 
     contractCertificateBundle: ContractCertificateBundle
-    xsdMsgDefNamespace: MessageNamespaceField
+    xsdMsgDefNamespace: NamespaceField
     cpsV2GRootCertificateFingerprint: FingerprintField | None = Field(
         default=None,
         description="Sign under this V2G root; without it, under one that the car is known to hold.",
@@ -80,7 +82,7 @@ class GenerateRequest(Body):
     contractEnds: AwareDatetime
     emaid: EmaidField
     pcid: PcidField
-    xsdMsgDefNamespace: MessageNamespaceField
+    xsdMsgDefNamespace: NamespaceField
     subscriptionUrl: str | None = Field(default=None, max_length=2048, description="Not looked at.")
     cpsV2GRootCertificateFingerprint: FingerprintField | None = None
     moRootCertificateFingerprint: FingerprintField | None = Field(
@@ -97,6 +99,7 @@ class GenerateRequest(Body):
             ends=self.contractEnds,
             v2g_root_fingerprint=self.cpsV2GRootCertificateFingerprint,
             mo_root_fingerprint=self.moRootCertificateFingerprint,
+            edition=edition(self.xsdMsgDefNamespace),
         )
 
 
@@ -129,7 +132,7 @@ class CpsCertificate(Body):
             organizationName=organization_of(leaf),
             cpsV2GRootCertificateFingerprint=fingerprint_sha256(signer.v2g_root),
             cpsV2GRootDistinguishedName=signer.v2g_root.subject.rfc4514_string(),
-            xsdMsgDefNamespace=NAMESPACE,
+            xsdMsgDefNamespace=spelling(signer.edition),
         )
 
 
@@ -157,10 +160,12 @@ def router(service: ProvisioningService, generator: ContractGenerator | None, *,
         named = contract_name(bundle.contractCertificateChain.certificate)
         if named != bundle.emaid:
             raise MarketError(Code.MESSAGE, f"emaid {bundle.emaid}, but the certificate names {named}")
-        signed = await service.sign(body.order())
+        order = body.order()
+        check_edition(order.data, body.xsdMsgDefNamespace)
+        signed = await service.sign(order)
         return SignAnswer(
             signedContractData=SignedContractData(
-                certificateInstallationRes=exi.encode(signed.message, iso2.SCHEMA),
+                certificateInstallationRes=signed.document,
                 emaid=signed.emaid,
                 pcid=bundle.pcid,
                 xsdMsgDefNamespace=body.xsdMsgDefNamespace,

@@ -10,11 +10,21 @@ from pydantic import Field
 from backend_stub.access import Party, Scope, allow
 from backend_stub.ccp.asking import Broadcast
 from backend_stub.errors import Code
+from backend_stub.namespaces import edition
 from backend_stub.opnc.fields import CertificateChain, check_caps
 from backend_stub.pcp.interface import Provisioning, ProvisioningChain, ProvisioningPool
-from backend_stub.pcp.routes import KeyId, PcidPath, check_uploader, colons, key_ids
+from backend_stub.pcp.routes import (
+    KeyId,
+    NamespaceQuery,
+    PcidPath,
+    check_edition,
+    check_uploader,
+    colons,
+    find_any,
+    key_ids,
+)
 from backend_stub.web.answers import refusals
-from backend_stub.web.fields import Body, MessageNamespaceField, PcidField
+from backend_stub.web.fields import Body, NamespaceField, PcidField
 from pki.names import fingerprint_sha256
 from v2g.messages.iso2 import NAMESPACE
 
@@ -23,7 +33,7 @@ class ProvisioningCertificateChainData(Body):
     """The certificate chain of a car. What can be computed from it is informative, and not looked at in a PUT."""
 
     provisioningCertificateChain: CertificateChain
-    xsdMsgDefNamespace: MessageNamespaceField = NAMESPACE
+    xsdMsgDefNamespace: NamespaceField = NAMESPACE
     v2gRootAuthorityKeyIdentifiers: list[KeyId] = Field(
         default=[],
         max_length=20,
@@ -45,10 +55,11 @@ class ProvisioningCertificateChainData(Body):
         )
 
     @classmethod
-    def of(cls, entry: Provisioning) -> "ProvisioningCertificateChainData":
+    def of(cls, entry: Provisioning, namespace: str = NAMESPACE) -> "ProvisioningCertificateChainData":
         """Describe an entry of the pool."""
         chain = entry.chain
         return cls(
+            xsdMsgDefNamespace=namespace,
             provisioningCertificateChain=CertificateChain(
                 certificate=chain.vehicle,
                 subCa1Certificate=chain.sub_ca1,
@@ -88,7 +99,9 @@ def router(pool: ProvisioningPool, *, strict: bool) -> APIRouter:
         """
         check_uploader(party, body.provisioningCertificateChain.certificate)
         check_caps(body.provisioningCertificateChain.certificates, strict=strict)
-        await pool.put(body.chain())
+        chain = body.chain()
+        check_edition(chain, body.xsdMsgDefNamespace)
+        await pool.put(chain)
         return Response()
 
     @routes.get(
@@ -97,11 +110,14 @@ def router(pool: ProvisioningPool, *, strict: bool) -> APIRouter:
         responses=refusals(Code.UNKNOWN_PCID),
     )
     async def get(
-        pcid: PcidPath, party: Annotated[Party, allow(Scope.PCP_READ)], _broadcast: Broadcast = False
+        pcid: PcidPath,
+        party: Annotated[Party, allow(Scope.PCP_READ)],
+        namespace: NamespaceQuery = NAMESPACE,
+        _broadcast: Broadcast = False,
     ) -> ProvisioningCertificateAnswer:
         """Return the registered chain, for a mobility operator that wants to make a contract for the car."""
         party.check_vehicle(pcid)
-        entry = ProvisioningCertificateChainData.of(await pool.get(pcid))
+        entry = ProvisioningCertificateChainData.of(await pool.get(pcid, edition(namespace)), namespace)
         return ProvisioningCertificateAnswer(provisioningCertificate=entry)
 
     @routes.delete(
@@ -126,7 +142,7 @@ def router(pool: ProvisioningPool, *, strict: bool) -> APIRouter:
     async def lookup(pcid: PcidPath, party: Annotated[Party, allow(Scope.PCP_READ)]) -> Response:
         """Say whether a provisioning certificate is registered for this PCID."""
         party.check_vehicle(pcid)
-        await pool.get(pcid)
+        await find_any(pool, pcid)
         return Response()
 
     return routes

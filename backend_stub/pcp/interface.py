@@ -7,6 +7,9 @@ from typing import Protocol
 from cryptography import x509
 
 from backend_stub.certificates import present
+from backend_stub.errors import Code, MarketError
+from backend_stub.namespaces import Edition
+from backend_stub.suites import edition_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,11 @@ class ProvisioningChain:
         """The sub-CA certificates in the order of the wire: the one that issued the car's first."""
         return present(self.sub_ca2, self.sub_ca1)
 
+    @property
+    def edition(self) -> Edition:
+        """The edition of ISO 15118 that the certificate is for."""
+        return edition_of(self.vehicle)
+
 
 @dataclass(frozen=True, slots=True)
 class Provisioning:
@@ -38,12 +46,25 @@ class Provisioning:
     root_serial: int
     root_key_id: bytes
 
+    @property
+    def edition(self) -> Edition:
+        """The edition of ISO 15118 that the certificate is for."""
+        return self.chain.edition
+
+
+def found(entry: Provisioning | None, pcid: str, edition: Edition) -> Provisioning:
+    """Return an entry that was looked for; raises MarketError(UNKNOWN_PCID) when there is none."""
+    if entry is None:
+        what = "" if edition is Edition.ISO2 else f" of {edition}"
+        raise MarketError(Code.UNKNOWN_PCID, f"no provisioning certificate{what} for PCID {pcid}")
+    return entry
+
 
 class ProvisioningPool(Protocol):
-    """The role PCP."""
+    """The role PCP. A car that speaks both editions has an entry in each, under one PCID."""
 
     async def put(self, chain: ProvisioningChain) -> Provisioning:
-        """Register or replace the certificate of a car; the PCID is the certificate's common name.
+        """Register or replace the certificate of a car; the PCID is the certificate's common name, its key the edition.
 
         A certificate with another key makes every contract for the old key useless; they are deleted, as are
         the previous PCID's entry and contracts, where the chain names one. Raises MarketError: CHAIN or
@@ -51,22 +72,24 @@ class ProvisioningPool(Protocol):
         """
         ...
 
-    async def find(self, pcid: str) -> Provisioning | None:
+    async def find(self, pcid: str, edition: Edition = Edition.ISO2) -> Provisioning | None:
         """Return the entry of a car, None when there is none."""
         ...
 
-    async def get(self, pcid: str) -> Provisioning:
+    async def get(self, pcid: str, edition: Edition = Edition.ISO2) -> Provisioning:
         """Return the entry of a car; raises MarketError(UNKNOWN_PCID)."""
         ...
 
     async def delete(self, pcid: str) -> None:
-        """Remove a car and the contracts made for it; raises MarketError(UNKNOWN_PCID)."""
+        """Remove a car, of every edition, and the contracts made for it; raises MarketError(UNKNOWN_PCID)."""
         ...
 
 
 class ProvisioningFollower(Protocol):
     """Who must know when a car's key changes: a contract pool."""
 
-    async def provisioning_changed(self, pcid: str, key_fingerprint: str | None) -> None:
-        """Drop what was sealed for another key of this car; None: the car is gone."""
+    async def provisioning_changed(
+        self, pcid: str, key_fingerprint: str | None, edition: Edition = Edition.ISO2
+    ) -> None:
+        """Drop what was sealed for another key that this car has for an edition; None: the car is gone."""
         ...

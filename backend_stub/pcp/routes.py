@@ -5,16 +5,17 @@
 from typing import Annotated
 
 from cryptography import x509
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field, StringConstraints
 
 from backend_stub.access import Party, Role, Scope, allow
 from backend_stub.ccp.asking import Broadcast
 from backend_stub.certificates import chain_refusal
-from backend_stub.errors import Code
+from backend_stub.errors import Code, MarketError
+from backend_stub.namespaces import Edition, edition
 from backend_stub.pcp.interface import Provisioning, ProvisioningChain, ProvisioningPool
 from backend_stub.web.answers import refusals
-from backend_stub.web.fields import Body, CertificateField, MessageNamespaceField, PcidField
+from backend_stub.web.fields import Body, CertificateField, NamespaceField, PcidField
 from pki.errors import CertificateError
 from pki.names import common_name, fingerprint_sha256
 from v2g.messages.iso2 import NAMESPACE
@@ -24,13 +25,18 @@ KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]
 PcidPath = Annotated[PcidField, Path(description="The car's provisioning certificate identifier.")]
 
 
+NamespaceQuery = Annotated[
+    NamespaceField, Query(alias="xsdMsgDefNamespace", description="The edition that the certificate is for.")
+]
+
+
 class ProvisioningCertificate(Body):
     """The certificate chain of a car, without the root."""
 
     vehicleCertificate: CertificateField
     subCA2Certificate: CertificateField | None = None
     subCA1Certificate: CertificateField
-    xsdMsgDefNamespace: MessageNamespaceField = NAMESPACE
+    xsdMsgDefNamespace: NamespaceField = NAMESPACE
     v2gRootAuthorityKeyIdentifiers: list[KeyId] = Field(
         default=[],
         max_length=20,
@@ -96,6 +102,20 @@ def check_uploader(party: Party, certificate: x509.Certificate) -> None:
         party.check_vehicle(name)
 
 
+def check_edition(chain: ProvisioningChain, namespace: str) -> None:
+    """Raise MarketError(CHAIN) unless a car's key is of the edition that its maker names."""
+    if chain.edition is not (named := edition(namespace)):
+        raise MarketError(
+            Code.CHAIN, f"provisioning certificate: of {chain.edition}, but xsdMsgDefNamespace says {named}"
+        )
+
+
+async def find_any(pool: ProvisioningPool, pcid: str) -> None:
+    """Return when a car is known, whatever it speaks; raises MarketError(UNKNOWN_PCID)."""
+    if await pool.find(pcid) is None:
+        await pool.get(pcid, Edition.ISO20)
+
+
 def colons(data: bytes) -> str:
     """Return bytes as hex with ``:`` between them."""
     return data.hex(":")
@@ -119,7 +139,9 @@ def router(pool: ProvisioningPool) -> APIRouter:
         deletes the contracts that were sealed for it.
         """
         check_uploader(party, body.vehicleCertificate)
-        return ProvisioningCertificateData.of(await pool.put(body.chain()), body.xsdMsgDefNamespace)
+        chain = body.chain()
+        check_edition(chain, body.xsdMsgDefNamespace)
+        return ProvisioningCertificateData.of(await pool.put(chain), body.xsdMsgDefNamespace)
 
     @routes.get(
         "/lookupVehicle/{pcid}",
@@ -131,18 +153,22 @@ def router(pool: ProvisioningPool) -> APIRouter:
     async def lookup(pcid: PcidPath, party: Annotated[Party, allow(Scope.PCP_READ)]) -> Response:
         """Say whether a provisioning certificate is registered for this PCID."""
         party.check_vehicle(pcid)
-        await pool.get(pcid)
+        await find_any(pool, pcid)
         return Response()
 
     @routes.get(
         "/{pcid}", summary="Get a car's provisioning certificate", responses=refusals(Code.UNKNOWN_PCID)
     )
     async def get(
-        pcid: PcidPath, party: Annotated[Party, allow(Scope.PCP_READ)], _broadcast: Broadcast = False
+        pcid: PcidPath,
+        party: Annotated[Party, allow(Scope.PCP_READ)],
+        namespace: NamespaceQuery = NAMESPACE,
+        _broadcast: Broadcast = False,
     ) -> ProvisioningAnswer:
         """Return the registered chain, for a mobility operator that wants to make a contract for the car."""
         party.check_vehicle(pcid)
-        return ProvisioningAnswer(OEMMessage=ProvisioningCertificateData.of(await pool.get(pcid)))
+        entry = await pool.get(pcid, edition(namespace))
+        return ProvisioningAnswer(OEMMessage=ProvisioningCertificateData.of(entry, namespace))
 
     @routes.delete(
         "/{pcid}",

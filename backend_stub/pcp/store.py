@@ -1,4 +1,4 @@
-"""The table of the provisioning certificate pool."""
+"""The tables of the provisioning certificate pool, one for each edition."""
 
 import json
 from collections.abc import Sequence
@@ -9,37 +9,47 @@ import sqlalchemy as sa
 
 from backend_stub.certificates import der, stored
 from backend_stub.database import UtcDateTime, put_row
+from backend_stub.namespaces import Edition
 from backend_stub.pcp.interface import Provisioning, ProvisioningChain
 
 SCHEMA = sa.MetaData()
 
-_cars = sa.Table(
-    "pcp_provisioning",
-    SCHEMA,
-    sa.Column("pcid", sa.String(18), primary_key=True),
-    sa.Column("certificate", sa.LargeBinary, nullable=False),
-    sa.Column("sub_ca1", sa.LargeBinary, nullable=False),
-    sa.Column("sub_ca2", sa.LargeBinary),
-    sa.Column("key_fingerprint", sa.String(64), nullable=False),
-    sa.Column("v2g_root_key_ids", sa.Text, nullable=False),
-    sa.Column("previous_pcid", sa.String(18)),
-    sa.Column("root_name", sa.Text, nullable=False),
-    sa.Column("root_serial", sa.String(40), nullable=False),
-    sa.Column("root_key_id", sa.LargeBinary, nullable=False),
-    sa.Column("registered_at", UtcDateTime, nullable=False),
-)
 
-_BY_PCID = sa.select(_cars).where(_cars.c.pcid == sa.bindparam("pcid"))
+def _table(name: str) -> sa.Table:
+    return sa.Table(
+        name,
+        SCHEMA,
+        sa.Column("pcid", sa.String(18), primary_key=True),
+        sa.Column("certificate", sa.LargeBinary, nullable=False),
+        sa.Column("sub_ca1", sa.LargeBinary, nullable=False),
+        sa.Column("sub_ca2", sa.LargeBinary),
+        sa.Column("key_fingerprint", sa.String(64), nullable=False),
+        sa.Column("v2g_root_key_ids", sa.Text, nullable=False),
+        sa.Column("previous_pcid", sa.String(18)),
+        sa.Column("root_name", sa.Text, nullable=False),
+        sa.Column("root_serial", sa.String(40), nullable=False),
+        sa.Column("root_key_id", sa.LargeBinary, nullable=False),
+        sa.Column("registered_at", UtcDateTime, nullable=False),
+    )
+
+
+# A car has one certificate for each edition, with a key, sub-CAs and a root of its own.
+_CARS = {Edition.ISO2: _table("pcp_provisioning"), Edition.ISO20: _table("pcp_provisioning_iso20")}
+
+_BY_PCID = {
+    edition: sa.select(table).where(table.c.pcid == sa.bindparam("pcid")) for edition, table in _CARS.items()
+}
 
 
 def put(connection: sa.Connection, entry: Provisioning, now: datetime) -> None:
     """Insert or replace the entry of one car."""
-    put_row(connection, _cars, {"pcid": entry.pcid}, _row(entry, now))
+    put_row(connection, _CARS[entry.edition], {"pcid": entry.pcid}, _row(entry, now))
 
 
 def insert_many(connection: sa.Connection, entries: Sequence[Provisioning], now: datetime) -> None:
-    """Add cars that are not here yet; raises IntegrityError when one is."""
-    connection.execute(_cars.insert(), [{"pcid": entry.pcid, **_row(entry, now)} for entry in entries])
+    """Add cars of ISO 15118-2 that are not here yet; raises IntegrityError when one is."""
+    table = _CARS[Edition.ISO2]
+    connection.execute(table.insert(), [{"pcid": entry.pcid, **_row(entry, now)} for entry in entries])
 
 
 def _row(entry: Provisioning, now: datetime) -> dict[str, Any]:
@@ -58,9 +68,9 @@ def _row(entry: Provisioning, now: datetime) -> dict[str, Any]:
     }
 
 
-def find(connection: sa.Connection, pcid: str) -> Provisioning | None:
+def find(connection: sa.Connection, pcid: str, edition: Edition) -> Provisioning | None:
     """Return the entry of one car."""
-    row = connection.execute(_BY_PCID, {"pcid": pcid}).first()
+    row = connection.execute(_BY_PCID[edition], {"pcid": pcid}).first()
     if row is None:
         return None
     chain = ProvisioningChain(
@@ -81,5 +91,8 @@ def find(connection: sa.Connection, pcid: str) -> Provisioning | None:
 
 
 def delete(connection: sa.Connection, pcid: str) -> bool:
-    """Remove one car; say whether it was there."""
-    return connection.execute(_cars.delete().where(_cars.c.pcid == pcid)).rowcount > 0
+    """Remove one car, of every edition; say whether it was there."""
+    gone = [
+        connection.execute(table.delete().where(table.c.pcid == pcid)).rowcount for table in _CARS.values()
+    ]
+    return any(gone)

@@ -1,4 +1,4 @@
-"""Values of the role interfaces as JSON and back: dataclasses, certificates, messages, moments, bytes.
+"""Values of the role interfaces as JSON and back: dataclasses, certificates, moments, bytes.
 
 The type annotations of the interfaces are the schema, so that a role gains nothing by being called from
 another process and loses nothing either.
@@ -18,10 +18,8 @@ from uuid import UUID
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-import exi
 from pki.chain import parse
 from pki.errors import CertificateError
-from v2g.messages import iso2
 
 _PLAIN = (str, int, float, bool)
 _LISTS = (Sequence, list, tuple, Set, set, frozenset)
@@ -56,8 +54,6 @@ def to_wire(value: Any) -> Any:
             return str(value)
         case x509.Certificate() | x509.CertificateSigningRequest():
             return base64.b64encode(value.public_bytes(Encoding.DER)).decode()
-        case iso2.V2G_Message():
-            return base64.b64encode(exi.encode(value, iso2.SCHEMA)).decode()
         case Mapping():
             return {str(to_wire(key)): to_wire(item) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():
@@ -71,7 +67,7 @@ def from_wire(data: Any, annotation: Any, place: str = "value") -> Any:
     """Return the value that ``data`` stands for. Raises CodecError naming the place."""
     try:
         return _read(data, annotation, place)
-    except (ValueError, TypeError, CertificateError, exi.ExiError) as error:
+    except (ValueError, TypeError, CertificateError) as error:
         raise CodecError(place, str(error)) from error
 
 
@@ -145,8 +141,6 @@ def _read_scalar(data: Any, annotation: Any, place: str) -> Any:
         return parse(base64.b64decode(text, validate=True))
     if annotation is x509.CertificateSigningRequest:
         return x509.load_der_x509_csr(base64.b64decode(text, validate=True))
-    if annotation is iso2.V2G_Message:
-        return exi.decode(base64.b64decode(text, validate=True), iso2.SCHEMA)
     return annotation(text)
 
 

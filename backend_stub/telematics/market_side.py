@@ -1,11 +1,12 @@
 """The market as the telematics backend sees it, where the pools are at hand: in this process, or remote."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cryptography import x509
 
 from backend_stub.ccp.interface import Collection, ContractPool, Installation
-from backend_stub.namespaces import served_edition
+from backend_stub.namespaces import edition
 from backend_stub.pcp.interface import ProvisioningPool
 from backend_stub.rcp.interface import RootCertificatePool, RootType
 from backend_stub.telematics.interface import KnownCar
@@ -30,8 +31,7 @@ class Pools:
 
     async def collect(self, wanted: Collection, namespace: str) -> Installation:
         """See :class:`~backend_stub.telematics.interface.MarketSide`."""
-        served_edition(namespace)
-        return await self._contracts.collect(wanted)
+        return await self._contracts.collect(replace(wanted, edition=edition(namespace)))
 
     async def set_default(self, pcid: str, emaid: str) -> None:
         """See :class:`~backend_stub.telematics.interface.MarketSide`."""

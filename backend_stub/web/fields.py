@@ -19,12 +19,15 @@ from pydantic import (
 
 import exi
 from backend_stub.certificates import der
-from backend_stub.namespaces import SPELLINGS, edition, served_edition
+from backend_stub.namespaces import SPELLINGS, Edition, edition
+from backend_stub.reading import SCHEMAS, Message, edition_of_message
 from pki.chain import parse
 from pki.errors import CertificateError
 from v2g.identifiers import Emaid, IdentifierError, Pcid
-from v2g.messages import iso2
+from v2g.messages import iso20
 from v2g.messages.iso2 import NAMESPACE
+
+_ISO20_NAMESPACE = iso20.COMMON_MESSAGES.namespace
 
 
 class Body(BaseModel):
@@ -54,18 +57,27 @@ def _certificate(value: Any) -> x509.Certificate:
         raise ValueError(f"not a certificate: {error.detail}") from None
 
 
-def _message(value: Any) -> iso2.V2G_Message:
-    if isinstance(value, iso2.V2G_Message):
+def _message(value: Any) -> Message:
+    if isinstance(value, Message):
         return value
     try:
-        message = exi.from_xml(decode_base64(value).decode("utf-8"), iso2.SCHEMA)
+        text = decode_base64(value).decode("utf-8")
+        # An XML document names the namespace of its root, and with it the edition.
+        edition = Edition.ISO20 if _ISO20_NAMESPACE in text else Edition.ISO2
+        message = exi.from_xml(text, SCHEMAS[edition])
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
     except exi.ExiError as error:
         raise ValueError(f"not a message: {error}") from None
-    if not isinstance(message, iso2.V2G_Message):
-        raise ValueError(f"a {type(message).__name__}, expected a V2G_Message")  # noqa: TRY004 - see above
+    if not isinstance(message, Message):
+        raise ValueError(  # noqa: TRY004 - see above
+            f"a {type(message).__name__}, expected a V2G_Message, or a message of installation"
+        )
     return message
+
+
+def _xml(message: Message) -> str:
+    return encode(exi.to_xml(message, SCHEMAS[edition_of_message(message)]).encode())
 
 
 def _pcid(value: str) -> str:
@@ -84,11 +96,6 @@ def _emaid(value: str) -> str:
 
 def _namespace(value: str) -> str:
     edition(value)  # not a ValueError: this refusal has a code of its own
-    return value
-
-
-def _message_namespace(value: str) -> str:
-    served_edition(value)
     return value
 
 
@@ -119,12 +126,12 @@ CertificateField = Annotated[
 """An X.509 certificate, on the wire in base64 of its DER bytes."""
 
 XmlField = Annotated[
-    iso2.V2G_Message,
+    Message,
     PlainValidator(_message),
-    PlainSerializer(lambda message: encode(exi.to_xml(message, iso2.SCHEMA).encode()), return_type=str),
+    PlainSerializer(_xml, return_type=str),
     WithJsonSchema({"type": "string", "format": "byte"}),
 ]
-"""A V2G_Message, on the wire as XML in base64."""
+"""A V2G_Message of -2, or a message of -20, on the wire as XML in base64."""
 
 PcidField = Annotated[
     str,
@@ -149,10 +156,7 @@ EmaidField = Annotated[
 NAMESPACE_SCHEMA = {"type": "string", "enum": list(SPELLINGS), "default": NAMESPACE}
 
 NamespaceField = Annotated[str, AfterValidator(_namespace), WithJsonSchema(NAMESPACE_SCHEMA)]
-"""``xsdMsgDefNamespace`` where it only selects; any spelling of any edition, see :mod:`backend_stub.namespaces`."""
-
-MessageNamespaceField = Annotated[str, AfterValidator(_message_namespace), WithJsonSchema(NAMESPACE_SCHEMA)]
-"""``xsdMsgDefNamespace`` that says what messages are in; the edition must be served here."""
+"""``xsdMsgDefNamespace``: any spelling of any edition, see :mod:`backend_stub.namespaces`."""
 
 NO_SESSION = bytes(8)
 _SESSION_ID_PATTERN = r"^([0-9a-fA-F]{2}){1,8}$"
