@@ -4,7 +4,7 @@
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,30 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from backend_stub import car_keys as iso20
 from backend_stub.client import MarketClient, RefusedError, UsageError
 from backend_stub.oem.folder import Battery, FolderError, KeyReplacement, NewVehicle, VehicleFolder
 from pki.chain import parse
 from pki.entropy import Entropy, SystemEntropy
 from pki.errors import CertificateError
 from pki.profiles import OEM_PROVISIONING
+from pki.profiles import Edition as Suite
 
 __all__ = ["Battery", "Series", "build", "print_lines", "rekey", "show"]
 
 _WIDEST = 1000
+
+
+class _Suites(msgspec.Struct):
+    suites: list[str]
+
+
+class _BuiltIso20(msgspec.Struct):
+    provisioningCertificate: str
+    vehicleCertificate: str
+    subCA2Certificate: str
+    subCA1Certificate: str
+    v2gRootCertificates: list[str]
 
 
 class _Built(msgspec.Struct):
@@ -42,6 +56,7 @@ class _Built(msgspec.Struct):
     vin: str = ""
     region: str = ""
     code: str = ""
+    iso20: _BuiltIso20 | None = None
 
 
 class _VehicleLine(msgspec.Struct):
@@ -84,11 +99,15 @@ class _Overview(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What to build: how many cars, sold where; ``vin`` for a single one."""
+    """What to build: how many cars, sold where; ``vin`` for a single one.
+
+    ``editions`` is what they speak; empty: all that the maker has.
+    """
 
     count: int = 1
     region: str | None = None
     vin: str | None = None
+    editions: Sequence[str] = ()
 
 
 def build(
@@ -111,8 +130,9 @@ def build(
         raise UsageError("--count: at least 1, and 1 only with --vin")
     built = []
     with MarketClient(url, ca) as market:
+        suite = iso20.wanted(market.get("/oem/v1/suites", _Suites).suites, series.editions)
         for folder in _folders(out, series.count):
-            facts = _build_one(market, folder, battery, series, entropy or SystemEntropy())
+            facts = _build_one(market, folder, battery, series, suite, entropy or SystemEntropy())
             built.append(facts)
             if as_json:
                 print(json.dumps(facts), flush=True)
@@ -134,14 +154,26 @@ def _folders(out: Path, count: int) -> Iterator[Path]:
 
 
 def _build_one(
-    market: MarketClient, out: Path, battery: Battery, series: Series, entropy: Entropy
+    market: MarketClient,
+    out: Path,
+    battery: Battery,
+    series: Series,
+    suite: Suite | None,
+    entropy: Entropy,
 ) -> dict[str, Any]:
     key = entropy.ec_key(OEM_PROVISIONING.key_type.curve)
-    body = {"certificationRequest": _request(key), "region": series.region, "vin": series.vin}
+    body: dict[str, Any] = {
+        "certificationRequest": _request(key),
+        "region": series.region,
+        "vin": series.vin,
+    }
+    keys = None if suite is None else iso20.CarKeys.make(suite, entropy)
+    if keys is not None:
+        body |= {"iso20": keys.body()}
     try:
         with VehicleFolder(out, battery) as folder:
             built = market.post("/oem/v1/vehicles", body, _Built)
-            vehicle = _new_vehicle(built, key)
+            vehicle = _new_vehicle(built, key, keys)
             folder.complete(vehicle)
     except FolderError as error:
         raise UsageError(str(error)) from error
@@ -158,6 +190,7 @@ def _facts(built: _Built, vehicle: NewVehicle, folder: Path) -> dict[str, Any]:
         "vin": built.vin,
         "region": built.region,
         "code": built.code,
+        "editions": ["iso2"] if vehicle.iso20 is None else ["iso2", "iso20"],
     }
 
 
@@ -168,9 +201,15 @@ def rekey(url: str, ca: Path | None, folder: Path, *, new_pcid: bool, as_json: b
     """
     try:
         with KeyReplacement(folder) as change, MarketClient(url, ca) as market:
-            body = {"certificationRequest": _request(change.key), "newPcid": new_pcid}
+            body: dict[str, Any] = {
+                "certificationRequest": _request(change.key),
+                "newPcid": new_pcid,
+            }
+            keys = iso20.CarKeys.anew(folder)
+            if keys is not None:
+                body |= {"iso20": keys.body()}
             built = market.post(f"/oem/v1/vehicles/{change.pcid}/key", body, _Built)
-            vehicle = _new_vehicle(built, change.key)
+            vehicle = _new_vehicle(built, change.key, keys)
             change.complete(vehicle)
     except FolderError as error:
         raise UsageError(str(error)) from error
@@ -277,7 +316,7 @@ def _request(key: ec.EllipticCurvePrivateKey) -> str:
     return base64.b64encode(request.public_bytes(Encoding.DER)).decode()
 
 
-def _new_vehicle(built: _Built, key: ec.EllipticCurvePrivateKey) -> NewVehicle:
+def _new_vehicle(built: _Built, key: ec.EllipticCurvePrivateKey, keys: iso20.CarKeys | None) -> NewVehicle:
     try:
         certificate, sub_ca2, sub_ca1, *roots = (
             parse(base64.b64decode(text, validate=True))
@@ -292,6 +331,11 @@ def _new_vehicle(built: _Built, key: ec.EllipticCurvePrivateKey) -> NewVehicle:
         raise RefusedError([f"the market sent a certificate that cannot be read: {error}"], "") from error
     if certificate.public_key() != key.public_key():
         raise RefusedError(["the market certified another key than the car's"], "")
+    files = None
+    if keys is not None:
+        if built.iso20 is None:
+            raise RefusedError(["the market sent nothing for ISO 15118-20"], "")
+        files = keys.files(msgspec.to_builtins(built.iso20))
     return NewVehicle(
         pcid=built.pcid,
         evccid=built.evccid,
@@ -301,4 +345,5 @@ def _new_vehicle(built: _Built, key: ec.EllipticCurvePrivateKey) -> NewVehicle:
         v2g_roots=tuple(roots),
         vin=built.vin,
         code=built.code,
+        iso20=files,
     )

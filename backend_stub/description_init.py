@@ -107,9 +107,7 @@ def _provider(name: str, hierarchies: Sequence[Hierarchy], names: Sequence[str],
     if not outline.ports:
         lines = [f'{role} = "{outline.host}:{port + offset}"' for offset, role in enumerate(_ROLES, start=1)]
         role_listen = "\n[provider.role_listen]\n" + "\n".join(lines) + "\n"
-    pins = "\n".join(
-        f"{branch} = [{_fingerprints(hierarchies, branch)}]" for branch in ("v2g", "oem", "mo")
-    )
+    pins = "\n".join(f"{branch} = [{_fingerprints(hierarchies, branch)}]" for branch in ("v2g", "oem", "mo"))
     return f"""\
 [[provider]]
 name = "{name}"

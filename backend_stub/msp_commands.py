@@ -3,6 +3,7 @@
 # ruff: noqa: N815 - fields are spelled as on the wire
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ import msgspec
 
 from backend_stub.client import MarketClient, UsageError
 from backend_stub.commands import print_lines
+from backend_stub.namespaces import Edition
 from backend_stub.oem.folder import FolderError, read_code, read_pcid
 from v2g.identifiers import Emaid, IdentifierError, Pcid
+
+_EDITIONS = {"iso2": Edition.ISO2, "iso20": Edition.ISO20}
 
 
 class _Contract(msgspec.Struct):
@@ -24,6 +28,7 @@ class _Contract(msgspec.Struct):
     onboardedAt: str = ""
     state: str = "active"
     endReason: str = ""
+    editions: list[str] = []
 
 
 class _Books(msgspec.Struct):
@@ -50,6 +55,8 @@ class Wish:
     vehicle: Path | None = None
     code: str | None = None
     document: str | None = None
+    editions: Sequence[str] = ()
+    """``iso2``, ``iso20``; empty: all that the car speaks."""
 
     def body(self) -> dict[str, Any]:
         """Return what the front desk wants to know. Raises UsageError."""
@@ -69,12 +76,15 @@ class Wish:
                 pcid = str(Pcid.parse(pcid))
             except IdentifierError as error:
                 raise UsageError(f"--pcid: {error}") from error
-        body = {
+        if not set(self.editions) <= set(_EDITIONS):
+            raise UsageError(f"--edition: one of {', '.join(_EDITIONS)}")
+        body: dict[str, Any] = {
             "pcid": pcid,
             "vin": self.vin,
             "registration": self.registration,
             "code": code,
             "document": self.document,
+            "editions": [_EDITIONS[name] for name in self.editions] or None,
         }
         return {name: value for name, value in body.items() if value is not None}
 
@@ -84,7 +94,11 @@ def onboard(url: str, ca: Path | None, wish: Wish, *, as_json: bool) -> None:
     body = wish.body()
     with MarketClient(url, ca) as market:
         contract = market.post("/msp/v1/contracts", body, _Contract)
-    _tell(contract, f"valid until {contract.validTo}, is in the pool", as_json=as_json)
+    _tell(
+        contract,
+        f"valid until {contract.validTo}, is in the pool ({', '.join(contract.editions)})",
+        as_json=as_json,
+    )
 
 
 def renew(url: str, ca: Path | None, emaid: str, *, as_json: bool) -> None:

@@ -101,9 +101,12 @@ def read_message(document: bytes, edition: Edition = Edition.ISO2) -> XsdType:
     """Decode an EXI document; raises MarketError(EXI) for anything that is no message of this edition."""
     schema = SCHEMAS[edition]
     try:
-        return exi.decode(document, schema)
+        message = exi.decode(document, schema)
     except exi.ExiError as error:
         raise MarketError(Code.EXI, f"not a message of {schema.namespace}: {error}") from error
+    if not isinstance(message, XsdType):
+        raise MarketError(Code.MESSAGE, f"the document is a {type(message).__name__}, expected a message")
+    return message
 
 
 def read_request(document: bytes, edition: Edition = Edition.ISO2) -> InstallationRequest:

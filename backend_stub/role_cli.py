@@ -78,6 +78,9 @@ class RoleCommands:
         )
         build.add_argument("--region", help="where they are sold, which decides the V2G roots they hold")
         build.add_argument("--vin", help="vehicle identification number (default: a new one)")
+        build.add_argument(
+            "--editions", help="iso2, or iso2,iso20: what they speak (default: all that the maker has)"
+        )
         for name, default, text in (
             ("--capacity-wh", 60_000.0, "usable battery capacity"),
             ("--energy-wh", 30_000.0, "what is in it"),
@@ -107,6 +110,10 @@ class RoleCommands:
             "--code", help="proof: the car maker's one-time code (default: that of --vehicle)"
         )
         onboard.add_argument("--document", help="proof: the reference of the keeper's document")
+        onboard.add_argument(
+            "--edition",
+            help="iso2, iso20 or both with a comma: make it for these only (default: all that the car speaks)",
+        )
         onboard.set_defaults(run=self._run(_onboard))
         renew = self._action(msp, "renew", "give a contract a new key and certificate", _MSP)
         renew.add_argument("emaid", metavar="EMAID")
@@ -249,8 +256,12 @@ def _build(options: argparse.Namespace) -> None:
     from backend_stub.commands import Battery, Series, build  # noqa: PLC0415 - imported when it runs
 
     battery = Battery(options.capacity_wh, options.energy_wh, options.max_power_w)
-    series = Series(options.count, options.region, options.vin)
+    series = Series(options.count, options.region, options.vin, _names(options.editions))
     build(address(options), options.ca, options.out, battery, as_json=options.json, series=series)
+
+
+def _names(text: str | None) -> list[str]:
+    return [name.strip() for name in text.split(",")] if text else []
 
 
 def _rekey(options: argparse.Namespace) -> None:
@@ -275,7 +286,13 @@ def _onboard(options: argparse.Namespace) -> None:
     from backend_stub.msp_commands import Wish, onboard  # noqa: PLC0415 - imported when it runs
 
     wish = Wish(
-        options.pcid, options.vin, options.registration, options.vehicle, options.code, options.document
+        options.pcid,
+        options.vin,
+        options.registration,
+        options.vehicle,
+        options.code,
+        options.document,
+        _names(options.edition),
     )
     onboard(address(options), options.ca, wish, as_json=options.json)
 

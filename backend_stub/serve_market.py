@@ -38,6 +38,9 @@ DOORS = "doors"
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+_log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class MarketSettings:
     """The command line of ``serve --market``. Without ``providers`` all run that have a certificate folder."""
@@ -137,7 +140,9 @@ async def _open(
         ending.push_async_callback(connection.close)
     place = place_of(description, provider, hierarchy, clock.monotonic, elsewhere)
     if iso20 is not None and not pins_hold(provider, iso20):
-        _log.warning("provider %s: its roots of ISO 15118-20 are not pinned; it speaks -2 only", provider.name)
+        _log.warning(
+            "provider %s: its roots of ISO 15118-20 are not pinned; it speaks -2 only", provider.name
+        )
         iso20 = None
     for peer in place.peers:
         ending.push_async_callback(peer.close)

@@ -10,8 +10,6 @@ from datetime import datetime
 from typing import Protocol
 from weakref import WeakValueDictionary
 
-from cryptography import x509
-
 from backend_stub.authority.interface import Issued, IssuedRegister
 from backend_stub.ccp.interface import ContractPool
 from backend_stub.certificates import check_issuer

@@ -28,7 +28,6 @@ from v2g.messages import iso2
 from v2g.messages.iso20 import common_messages as cm
 from v2g.messages.iso20.common_types import MessageHeader, Processing, ResponseCode
 from v2g.security import signature, signature_iso20
-from v2g.security.envelope import Envelope
 from v2g.security.installation_iso20 import installation_data
 from v2g.trace import Tracer
 

@@ -9,6 +9,7 @@
     roots/v2g/*.pem         the V2G roots of the region it is sold in
     contracts/              empty; the car keeps its contracts here
     code.txt                the maker's one-time code: who has it may have a contract made for the car
+    iso20/                  what it has besides when it speaks ISO 15118-20, see :mod:`pki.vehicle_files`
 """
 
 import math
@@ -25,10 +26,12 @@ from typing import Self
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from pki import vehicle_files
 from pki.entropy import SystemEntropy
 from pki.errors import StoreError
 from pki.profiles import OEM_PROVISIONING
 from pki.store import SECRET_MODE, read_key, write_atomically, write_certificates, write_key
+from pki.vehicle_files import VehicleFiles
 
 _READABLE = 0o644
 SETTINGS_NAME = "vehicle.toml"
@@ -75,6 +78,7 @@ class NewVehicle:
     v2g_roots: Sequence[x509.Certificate]
     vin: str = ""
     code: str = ""
+    iso20: VehicleFiles | None = None
 
     def __repr__(self) -> str:
         """Return who the car is: never its key."""
@@ -120,6 +124,8 @@ class VehicleFolder:
             write_certificates(self._draft / "oem" / "provisioning.pem", [vehicle.certificate])
             write_certificates(self._draft / "oem" / "chain.pem", vehicle.sub_cas)
             write_key(self._draft / "oem" / "provisioning.key", vehicle.key)
+            if vehicle.iso20 is not None:
+                vehicle_files.save(vehicle.iso20, self._draft)
             for number, root in enumerate(vehicle.v2g_roots, start=1):
                 write_certificates(self._draft / "roots" / "v2g" / f"root{number}.pem", [root])
             if vehicle.code:
@@ -214,6 +220,8 @@ class KeyReplacement:
             shutil.rmtree(self._old, ignore_errors=True)
             self._present.rename(self._old)
             self._new.rename(self._present)
+            if vehicle.iso20 is not None:
+                vehicle_files.save(vehicle.iso20, self._folder)
             _sync(self._folder)
             if vehicle.pcid != self.pcid:
                 text = settings.read_text(encoding="utf-8").replace(

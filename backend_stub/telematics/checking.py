@@ -9,18 +9,16 @@ from datetime import datetime
 from http import HTTPStatus
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from backend_stub.certificates import subject_key_id
 from backend_stub.errors import MarketError
-from backend_stub.reading import Bundle, read_bundle
+from backend_stub.namespaces import Edition
+from backend_stub.reading import Bundle, check_form, read_bundle
+from backend_stub.suites import of_edition, profile_in, suite_of
 from backend_stub.telematics.interface import KnownCar
-from pki.chain import parse, validate
+from pki.chain import validate
 from pki.errors import CertificateError, Rule
-from pki.profiles import CONTRACT, CPS_LEAF
-from v2g.errors import SignatureError
-
-_SEALED_KEY_BYTES = 48
+from v2g.errors import EnvelopeError, SignatureError
 
 
 class RefusedBundleError(Exception):
@@ -37,15 +35,22 @@ class RefusedBundleError(Exception):
 
 
 def check(
-    document: bytes, emaid: str, car: KnownCar, roots: Sequence[x509.Certificate], at: datetime
+    document: bytes,
+    emaid: str,
+    car: KnownCar,
+    roots: Sequence[x509.Certificate],
+    at: datetime,
+    edition: Edition = Edition.ISO2,
 ) -> Bundle:
     """Return the bundle in ``document`` once it is fit for ``car``; raises RefusedBundleError."""
     try:
-        bundle = read_bundle(document)
+        bundle = read_bundle(document, edition)
     except MarketError as error:
         raise RefusedBundleError("document", str(error)) from error
     try:
-        path = validate(bundle.cps_leaf, bundle.cps_sub_cas, roots, at=at, profile=CPS_LEAF)
+        anchors = of_edition(roots, edition)
+        profile = profile_in(edition, bundle.cps_leaf, "cps_leaf")
+        path = validate(bundle.cps_leaf, bundle.cps_sub_cas, anchors, at=at, profile=profile)
     except CertificateError as error:
         raise RefusedBundleError(f"cps_certificate.{error.rule}", str(error)) from error
     try:
@@ -67,25 +72,20 @@ def check(
 
 def _check_contract_chain(bundle: Bundle, at: datetime) -> None:
     """Check that the operator's chain is one, up to the topmost sub-CA, as far as a car can tell."""
-    sub_certificates = bundle.body.contract_signature_cert_chain.sub_certificates
+    above = bundle.contract_sub_cas
+    profile = profile_in(bundle.edition, bundle.contract_certificate, "contract")
     try:
-        above = [parse(data) for data in (sub_certificates.certificate if sub_certificates else [])]
-        validate(bundle.contract_certificate, above[:-1], above[-1:], at=at, profile=CONTRACT)
+        validate(bundle.contract_certificate, above[:-1], above[-1:], at=at, profile=profile)
     except CertificateError as error:
         raise RefusedBundleError(f"contract_certificate.{error.rule}", str(error)) from error
-    if 1 + len(above) > CONTRACT.max_chain:
+    if 1 + len(above) > profile.max_chain:
         raise RefusedBundleError(
             f"contract_certificate.{Rule.CHAIN_TOO_LONG}", f"{1 + len(above)} certificates"
         )
 
 
 def _check_envelope(bundle: Bundle) -> None:
-    sealed = bundle.body.contract_signature_encrypted_private_key.value
-    if len(sealed) != _SEALED_KEY_BYTES:
-        raise RefusedBundleError(
-            "key_envelope", f"the sealed key has {len(sealed)} bytes, not {_SEALED_KEY_BYTES}"
-        )
     try:
-        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), bundle.body.dh_public_key.value)
-    except ValueError:
-        raise RefusedBundleError("key_envelope", "the DH public key is no point of secp256r1") from None
+        check_form(bundle.envelope, suite_of(bundle.contract_certificate))
+    except EnvelopeError as error:
+        raise RefusedBundleError("key_envelope", error.reason) from error

@@ -215,10 +215,11 @@ async def open_world(
     entropy: Entropy | None = None,
     target: str | Path | None = None,
     access: AccessSettings | None = None,
+    iso20: Hierarchy | None = None,
 ) -> AsyncIterator[World]:
     """Open a market on ``target``, else ``directory``/market.db, with an HTTP client that needs no socket.
 
-    ``access`` closes it.
+    ``access`` closes it; with ``iso20`` it speaks that edition as well.
     """
     clock = clock or SetClock()
     sink = ListSink()
@@ -226,7 +227,12 @@ async def open_world(
     database = Database(target or directory / "market.db")
     try:
         market = await open_market(
-            hierarchy, database, now=clock.now, entropy=entropy or SystemEntropy(), tracer=tracer
+            hierarchy,
+            database,
+            now=clock.now,
+            entropy=entropy or SystemEntropy(),
+            tracer=tracer,
+            iso20=iso20,
         )
         settings, random = access or AccessSettings(), SystemEntropy()
         gate = await open_gate(
