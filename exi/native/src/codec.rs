@@ -1,9 +1,19 @@
 //! `exi.encode` and `exi.decode` without a Python frame between the caller and the engine.
 
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::engine::Engine;
+
+/// A message set and its engine, found by address: a look-up in a dictionary takes longer than a small object's fields.
+struct Known {
+    schema: Py<PyAny>,
+    engine: Py<Engine>,
+}
+
+/// So many message sets are found by address.
+const MOST_KNOWN: usize = 16;
 
 /// The two functions that every message goes through. Engines are made by `engine_of`, message sets of root classes
 /// found by `schema_of`, at the first call for each.
@@ -11,6 +21,7 @@ use crate::engine::Engine;
 pub struct Codec {
     engine_of: Py<PyAny>,
     schema_of: Py<PyAny>,
+    known: [PyOnceLock<Known>; MOST_KNOWN],
     engines: Py<PyDict>,
     by_class: Py<PyDict>,
 }
@@ -19,7 +30,13 @@ pub struct Codec {
 impl Codec {
     #[new]
     fn new(py: Python<'_>, engine_of: Py<PyAny>, schema_of: Py<PyAny>) -> Self {
-        Codec { engine_of, schema_of, engines: PyDict::new(py).unbind(), by_class: PyDict::new(py).unbind() }
+        Codec {
+            engine_of,
+            schema_of,
+            known: [const { PyOnceLock::new() }; MOST_KNOWN],
+            engines: PyDict::new(py).unbind(),
+            by_class: PyDict::new(py).unbind(),
+        }
     }
 
     /// Encode a document. ``schema`` None: the set that the root's class belongs to.
@@ -89,12 +106,32 @@ impl Codec {
 
     #[inline]
     fn engine<'py>(&self, py: Python<'py>, schema: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Engine>> {
+        for slot in &self.known {
+            match slot.get(py) {
+                Some(known) if known.schema.is(schema) => return Ok(known.engine.bind(py).clone()),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        self.other_engine(py, schema)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn other_engine<'py>(&self, py: Python<'py>, schema: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Engine>> {
         let engines = self.engines.bind(py);
         if let Some(engine) = engines.get_item(schema)? {
             return Ok(engine.cast_into::<Engine>()?);
         }
         let engine = self.engine_of.bind(py).call1((schema,))?.cast_into::<Engine>()?;
         engines.set_item(schema, &engine)?;
+        let mut known = Known { schema: schema.clone().unbind(), engine: engine.clone().unbind() };
+        for slot in &self.known {
+            match slot.set(py, known) {
+                Ok(()) => break,
+                Err(back) => known = back,
+            }
+        }
         Ok(engine)
     }
 }

@@ -191,14 +191,14 @@ impl<'e, 'd, 'py> Decoder<'e, 'd, 'py> {
 
     fn content(&mut self, class: &'e Class, values: &mut Values<'py>, depth: usize) -> Outcome<()> {
         let tables = &self.engine.tables;
-        let mut place = class.place;
+        let mut place = &class.place;
         let mut count = 0;
         loop {
             let window = self.reader.window();
-            if let Some((code, quick)) = tables.quick(&place, window) {
-                match self.quick(&place, quick, code, window, values, depth)? {
+            if let Some((code, quick)) = tables.quick(place, window) {
+                match self.quick(place, quick, code, window, values, depth)? {
                     Step::Next => {
-                        place = quick.next;
+                        place = &quick.next;
                         continue;
                     }
                     Step::Over => return Ok(()),

@@ -2,15 +2,30 @@
 
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
-use pyo3::types::PyBool;
 
 use crate::decode::{Decoder, Values, store};
 use crate::engine::MAX_DEPTH;
 use crate::error::{Failure, Outcome};
-use crate::plan::{Action, Place, Quick, RunField};
+use crate::plan::{Action, MAX_RUN, Place, Quick, RunField};
 use crate::tables::Event;
 
-impl<'py> Decoder<'_, '_, 'py> {
+/// The most bits before a run that leave enough of the 57 that a word has for certain: the groups take 24.
+const MOST_SKIPPED: u32 = 57 - MAX_RUN - 24;
+
+/// Make an object of a run, with an arm for each number of fields.
+macro_rules! called {
+    ($self:ident, $window:ident, $class:ident, $fields:expr, $([$($name:ident)*] => $arguments:expr),*) => {
+        match $fields {
+            $([$($name),*] => {
+                $(let Some($name) = $self.shared($name, $window)? else { return Ok(None) };)*
+                $class.call1($arguments)?
+            })*
+            _ => return Ok(None),
+        }
+    };
+}
+
+impl<'e, 'py> Decoder<'e, '_, 'py> {
     /// Take the short cut of a production, or change nothing and leave it to the plain walk.
     #[inline(always)]
     pub fn quick(
@@ -27,7 +42,7 @@ impl<'py> Decoder<'_, '_, 'py> {
         let tail = u32::from(quick.tail);
         let rest = window << width;
         if quick.action == Action::Run
-            && let Some(value) = self.run(quick.subject as usize, width)?
+            && let Some(value) = self.run(quick.subject as usize, width, rest)?
         {
             store(values, quick.field.into(), value)?;
             return Ok(Step::Next);
@@ -41,20 +56,25 @@ impl<'py> Decoder<'_, '_, 'py> {
                 self.reader.position += width as usize;
                 return Ok(Step::Over);
             }
-            Action::Boolean | Action::Enumeration | Action::Offset => {
+            Action::Member | Action::Small | Action::Offset => {
                 // Characters, value, end, and the end of the parent where nothing else can follow.
                 let short = 1 + u32::from(quick.width) + tail;
                 let bits = rest >> (64 - short);
-                let number = (bits >> tail & !(1 << quick.width)) as i64 + quick.low;
-                if bits & u64::from(quick.zeros) != 0 || number > quick.high || !self.reader.has(width + short) {
+                if bits & u64::from(quick.zeros) != 0 || !self.reader.has(width + short) {
                     return Ok(Step::Plain);
                 }
-                let value = match quick.action {
-                    Action::Boolean => PyBool::new(self.py, number == 1).to_owned().into_any(),
-                    Action::Enumeration => {
-                        tables.member(quick.subject as usize + number as usize)?.bind(self.py).clone()
+                let code = bits >> tail;
+                let value = if quick.action != Action::Offset {
+                    if code > u64::from(quick.last) {
+                        return Ok(Step::Plain);
                     }
-                    _ => number.into_bound_py_any(self.py)?,
+                    tables.shared.get(self.py, quick.subject as usize + code as usize)?.clone()
+                } else {
+                    let number = code as i64 + quick.low;
+                    if number > quick.high {
+                        return Ok(Step::Plain);
+                    }
+                    number.into_bound_py_any(self.py)?
                 };
                 self.reader.position += (width + short) as usize;
                 store(values, quick.field.into(), value)?;
@@ -119,74 +139,52 @@ impl<'py> Decoder<'_, '_, 'py> {
 
     /// Read a class whose fields are all short, `skip` bits on; None where anything is unusual.
     #[inline(always)]
-    fn run(&mut self, index: usize, skip: u32) -> Outcome<Option<Bound<'py, PyAny>>> {
+    fn run(&mut self, index: usize, skip: u32, rest: u64) -> Outcome<Option<Bound<'py, PyAny>>> {
         let class = self.engine.tables.class(index)?;
         let Some(run) = &class.run else { return Ok(None) };
-        let window = self.reader.window_after(skip);
+        let window = if skip <= MOST_SKIPPED { rest } else { self.reader.window_after(skip) };
         if window & run.zeros != 0 {
             return Ok(None);
         }
         let mut width = skip + run.width;
-        let mut number = 0;
-        if run.groups {
+        let (object, py) = (class.class.bind(self.py), self.py);
+        let made = if run.groups {
+            let Some((fields, last)) = run.fields.split_last().map(|(last, fields)| (fields, last)) else {
+                return Ok(None);
+            };
             let Some((magnitude, groups_width)) = groups(window << run.width) else { return Ok(None) };
-            number = magnitude as i64;
             width += groups_width + 2;
-            if window << (run.width + groups_width) >> 62 != 0 {
+            // The ends of the last field and of the class.
+            if window << (run.width + groups_width) >> 62 != 0 || !self.reader.has(width) {
                 return Ok(None);
             }
-        }
-        if !self.reader.has(width) {
-            return Ok(None);
-        }
-        let object = class.class.bind(self.py);
-        let object = match run.fields.as_slice() {
-            [a] => {
-                let Some(a) = self.run_value(a, window, number)? else { return Ok(None) };
-                object.call1((a,))?
+            let sign = if last.action == Action::Signed { window << (run.width - 1) >> 63 } else { 0 };
+            let number = (magnitude ^ sign.wrapping_neg()) as i64;
+            if number < last.low || number > last.high {
+                return Ok(None);
             }
-            [a, b] => {
-                let Some(a) = self.run_value(a, window, number)? else { return Ok(None) };
-                let Some(b) = self.run_value(b, window, number)? else { return Ok(None) };
-                object.call1((a, b))?
+            let number = number.into_bound_py_any(py)?;
+            called!(self, window, object, fields,
+                [] => (&number,), [a] => (a, &number), [a b] => (a, b, &number), [a b c] => (a, b, c, &number))
+        } else {
+            if !self.reader.has(width) {
+                return Ok(None);
             }
-            [a, b, c] => {
-                let Some(a) = self.run_value(a, window, number)? else { return Ok(None) };
-                let Some(b) = self.run_value(b, window, number)? else { return Ok(None) };
-                let Some(c) = self.run_value(c, window, number)? else { return Ok(None) };
-                object.call1((a, b, c))?
-            }
-            [a, b, c, d] => {
-                let Some(a) = self.run_value(a, window, number)? else { return Ok(None) };
-                let Some(b) = self.run_value(b, window, number)? else { return Ok(None) };
-                let Some(c) = self.run_value(c, window, number)? else { return Ok(None) };
-                let Some(d) = self.run_value(d, window, number)? else { return Ok(None) };
-                object.call1((a, b, c, d))?
-            }
-            _ => return Ok(None),
+            called!(self, window, object, run.fields.as_slice(),
+                [a] => (a,), [a b] => (a, b), [a b c] => (a, b, c), [a b c d] => (a, b, c, d))
         };
         self.reader.position += width as usize;
-        Ok(Some(object))
+        Ok(Some(made))
     }
 
+    /// The object that a short field of a run stands for, lent.
     #[inline(always)]
-    fn run_value(&self, field: &RunField, window: u64, number: i64) -> Outcome<Option<Bound<'py, PyAny>>> {
-        let bits = (window >> field.shift & ((1 << field.width) - 1)) as i64;
-        let number = match field.action {
-            Action::Signed => number ^ -bits,
-            Action::Unsigned => number,
-            _ => bits + field.low,
-        };
-        if number < field.low || number > field.high {
+    fn shared(&self, field: &RunField, window: u64) -> Outcome<Option<&'e Bound<'py, PyAny>>> {
+        let code = window >> field.shift & field.mask;
+        if code > u64::from(field.last) {
             return Ok(None);
         }
-        Ok(Some(match field.action {
-            Action::Boolean => PyBool::new(self.py, number == 1).to_owned().into_any(),
-            Action::Enumeration => {
-                self.engine.tables.member(field.subject as usize + number as usize)?.bind(self.py).clone()
-            }
-            _ => number.into_bound_py_any(self.py)?,
-        }))
+        Ok(Some(self.engine.tables.shared.get(self.py, field.subject as usize + code as usize)?))
     }
 
     /// Name the child that a failure comes from.

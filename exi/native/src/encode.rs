@@ -5,10 +5,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyInt, PyList, PyString, PyTuple};
 
 use crate::decode::width_of;
+use crate::encode_quick::Fields;
 use crate::engine::{Engine, HEADER, MAX_DEPTH};
 use crate::error::{Failure, Outcome, corrupt, shown, unfit};
 use crate::plan::Place;
-use crate::tables::{ABSTRACT, Class, Datatype, Event, Kind, Mode, Production, Representation, State};
+use crate::tables::{ABSTRACT, Class, Datatype, Event, Field, Kind, Mode, Production, Representation, State};
 use crate::values::{STRING_CODES, check_large, check_length, check_range};
 use crate::writer::Writer;
 
@@ -245,43 +246,58 @@ impl<'e, 'py> Encoder<'e, 'py> {
     pub(crate) fn class(&mut self, index: usize, value: &Bound<'py, PyAny>, depth: usize) -> Outcome<()> {
         let tables = &self.engine.tables;
         let class = tables.class(index)?;
-        let mut place = class.place;
-        let mut count = 0;
-        let fields = self.fields(class, value)?;
+        let mut walk = Walk { place: &class.place, count: 0 };
+        let fields = Fields::of(self.engine, class, value)?;
         for &field in &class.order {
             let row = class.fields.get(field).ok_or_else(corrupt)?;
-            let held = fields.get(row, field)?;
+            let held = fields.get(field)?;
             if row.mode < Mode::List {
                 if held.is_none() {
                     continue;
                 }
-                if let Some(next) = self.quick(&place, field, &held, depth)? {
-                    place = *next;
-                    count = 0;
+                if let Some(next) = self.quick(walk.place, field, &held, depth)? {
+                    walk = Walk { place: next, count: 0 };
                     continue;
                 }
             }
-            let mut state = place.state as usize;
-            if row.mode < Mode::List {
-                match self.item(class, field, &held, None, depth, &mut state, &mut count)? {
-                    Flow::On => {}
-                    Flow::Over => return Ok(()),
-                }
-            } else {
-                let items = self.items(&held, row.name.bind(self.py))?;
-                for (number, item) in items.iter().enumerate() {
-                    self.item(class, field, &item, Some((&items, number)), depth, &mut state, &mut count)?;
-                }
+            if let Flow::Over = self.plain_field(class, field, row, &held, depth, &mut walk)? {
+                return Ok(());
             }
-            place = tables.place(state)?;
         }
-        match tables.code_of_end(&place) {
+        let place = walk.place;
+        match tables.code_of_end(place) {
             Some(code) => {
                 self.writer.bits(code as u64, place.width.into());
                 Ok(())
             }
-            None => self.unfinished(&place),
+            None => self.unfinished(place),
         }
+    }
+
+    /// Write one field of a class without short cuts.
+    #[inline(never)]
+    fn plain_field(
+        &mut self,
+        class: &'e Class,
+        field: usize,
+        row: &Field,
+        held: &Bound<'py, PyAny>,
+        depth: usize,
+        walk: &mut Walk<'e>,
+    ) -> Outcome<Flow> {
+        let mut state = walk.place.state as usize;
+        if row.mode < Mode::List {
+            if let Flow::Over = self.item(class, field, held, None, depth, &mut state, &mut walk.count)? {
+                return Ok(Flow::Over);
+            }
+        } else {
+            let items = self.items(held, row.name.bind(self.py))?;
+            for (number, item) in items.iter().enumerate() {
+                self.item(class, field, &item, Some((&items, number)), depth, &mut state, &mut walk.count)?;
+            }
+        }
+        walk.place = self.engine.tables.place(state)?;
+        Ok(Flow::On)
     }
 
     #[cold]
@@ -651,6 +667,13 @@ impl<'e, 'py> Encoder<'e, 'py> {
         }
         unfit("the element fragment grammar has no such attribute")
     }
+}
+
+/// How far the writing of a class has come.
+struct Walk<'e> {
+    place: &'e Place,
+    /// Items of a counted particle.
+    count: usize,
 }
 
 /// Whether an element goes on after an item.

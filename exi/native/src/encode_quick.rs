@@ -2,23 +2,15 @@
 
 use std::ops::Deref;
 
-#[cfg(feature = "abi3")]
-use pyo3::Borrowed;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyInt, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use crate::encode::Encoder;
-use crate::engine::MAX_DEPTH;
-use crate::error::{Failure, Outcome};
-use crate::plan::{Action, Place, Run};
-use crate::tables::{Class, Datatype, Field, Representation};
+use crate::engine::{Engine, MAX_DEPTH};
+use crate::error::{Failure, Outcome, corrupt};
+use crate::plan::{Action, Place, Run, RunField};
+use crate::tables::{Class, Datatype, Representation};
 use crate::values::STRING_CODES;
-
-/// An integer of at most 64 bits.
-#[inline(always)]
-fn small_integer(value: &Bound<'_, PyAny>) -> Option<i64> {
-    value.cast::<PyInt>().ok()?.extract().ok()
-}
 
 /// The text of a string that is ASCII.
 #[inline(always)]
@@ -50,12 +42,15 @@ impl<'e, 'py> Encoder<'e, 'py> {
                 let mut class = tables.class(quick.subject as usize)?;
                 if !self.is_a(held, class) {
                     // A substitution group.
-                    let found = self.class_of(held).and_then(|class| tables.code_of_class(place, class));
+                    let found = tables.code_of_type(place, held.get_type_ptr() as usize);
                     match found.and_then(|found| Some((found, tables.quick_at(place, found)?))) {
                         Some((found, other)) if usize::from(other.field) == field => (code, quick) = (found, other),
                         _ => return Ok(None),
                     }
                     class = tables.class(quick.subject as usize)?;
+                    if !self.is_a(held, class) {
+                        return Ok(None);
+                    }
                 }
                 if let Some(run) = &class.run
                     && self.run(class, run, held, code as u64, width)?
@@ -70,8 +65,9 @@ impl<'e, 'py> Encoder<'e, 'py> {
                     return Err(self.within_child(failure, place, code));
                 }
             }
-            Action::Boolean | Action::Enumeration | Action::Offset => {
-                let Some(value) = self.short(quick.action, held, quick.low, quick.high, quick.enumeration) else {
+            Action::Member | Action::Small | Action::Offset => {
+                let Some(value) = self.short(quick.action, held, quick.low, quick.high, quick.subject, quick.last)
+                else {
                     return Ok(None);
                 };
                 let value_width = u32::from(quick.width);
@@ -79,7 +75,8 @@ impl<'e, 'py> Encoder<'e, 'py> {
                 self.writer.bits(bits, width + value_width + 2);
             }
             Action::Unsigned | Action::Signed => {
-                let Some(number) = small_integer(held).filter(|number| *number >= quick.low && *number <= quick.high)
+                let Some(number) =
+                    tables.shared.integer(held).filter(|number| *number >= quick.low && *number <= quick.high)
                 else {
                     return Ok(None);
                 };
@@ -94,20 +91,15 @@ impl<'e, 'py> Encoder<'e, 'py> {
                     if text.is_empty() || !fits_length(row, text.len()) {
                         return Ok(None);
                     }
-                    self.writer.bits((code as u64) << 1, width + 1);
-                    self.writer.unsigned((text.len() + STRING_CODES) as u64);
-                    self.writer.octets(text.as_bytes());
+                    self.long(code, width, text.len() + STRING_CODES, text.as_bytes());
                 } else {
                     let Ok(bytes) = held.cast_exact::<PyBytes>() else { return Ok(None) };
                     let bytes = bytes.as_bytes();
                     if bytes.is_empty() || !fits_length(row, bytes.len()) {
                         return Ok(None);
                     }
-                    self.writer.bits((code as u64) << 1, width + 1);
-                    self.writer.unsigned(bytes.len() as u64);
-                    self.writer.octets(bytes);
+                    self.long(code, width, bytes.len(), bytes);
                 }
-                self.writer.bits(0, 1);
             }
             Action::Attribute => {
                 let Some(text) = ascii(held) else { return Ok(None) };
@@ -124,64 +116,73 @@ impl<'e, 'py> Encoder<'e, 'py> {
         Ok(Some(&quick.next))
     }
 
-    /// Get at the fields of an object.
+    /// Write event code, start of characters, a length, what it is the length of, and the end of the element.
     #[inline(always)]
-    pub fn fields<'a>(&self, class: &Class, value: &'a Bound<'py, PyAny>) -> Outcome<Fields<'a, 'py>> {
-        if class.fields.len() < MANY {
-            return Ok(Fields::Object(value));
-        }
-        Ok(Fields::Tuple(self.engine.astuple(self.py, value)?))
+    fn long(&mut self, code: usize, width: u32, length: usize, data: &[u8]) {
+        self.writer.groups_between((code as u64) << 1, width + 1, length as i64, 0);
+        self.writer.octets(data);
+        self.writer.bits(0, 1);
     }
 
     /// Write event code and content of a class whose fields are all short; false, and nothing is written, where
     /// anything is unusual.
     #[inline(always)]
-    fn run(&mut self, class: &'e Class, run: &Run, value: &Bound<'py, PyAny>, code: u64, width: u32) -> Outcome<bool> {
-        let mut bits = 0;
-        let mut last = None;
-        let fields = self.fields(class, value)?;
-        for (index, (field, row)) in run.fields.iter().zip(&class.fields).enumerate() {
-            let held = fields.get(row, index)?;
-            match field.action {
-                Action::Signed | Action::Unsigned => {
-                    let Some(number) = small_integer(&held) else { return Ok(false) };
-                    if number < field.low || number > field.high {
-                        return Ok(false);
-                    }
-                    bits |= u64::from(number < 0) << field.shift;
-                    last = Some(number);
-                }
-                action => {
-                    let Some(value) = self.short(action, &held, field.low, field.high, field.enumeration) else {
-                        return Ok(false);
-                    };
-                    bits |= value << field.shift;
-                }
+    fn run(&mut self, class: &Class, run: &Run, value: &Bound<'py, PyAny>, code: u64, width: u32) -> Outcome<bool> {
+        let mut written = Written { bits: 0, last: None };
+        let fields = Fields::of(self.engine, class, value)?;
+        for (index, field) in run.fields.iter().enumerate() {
+            let held = fields.get(index)?;
+            if !self.run_field(field, &held, &mut written) {
+                return Ok(false);
             }
         }
-        let bits = code << run.width | bits >> (64 - run.width);
-        match last {
+        let bits = code << run.width | written.bits >> (64 - run.width);
+        match written.last {
             Some(number) => self.writer.groups_between(bits, width + run.width, number, 2),
             None => self.writer.bits(bits, width + run.width),
         }
         Ok(true)
     }
 
+    /// Collect one field of a run; false where it is unusual.
+    #[inline(always)]
+    fn run_field(&self, field: &RunField, held: &Bound<'py, PyAny>, written: &mut Written) -> bool {
+        if matches!(field.action, Action::Signed | Action::Unsigned) {
+            let number = self.engine.tables.shared.integer(held);
+            let Some(number) = number.filter(|number| *number >= field.low && *number <= field.high) else {
+                return false;
+            };
+            written.bits |= u64::from(number < 0) << field.shift;
+            written.last = Some(number);
+            return true;
+        }
+        match self.short(field.action, held, field.low, field.high, field.subject, field.last) {
+            Some(code) => {
+                written.bits |= code << field.shift;
+                true
+            }
+            None => false,
+        }
+    }
+
     /// The code of a value of fixed width.
     #[inline(always)]
-    fn short(&self, action: Action, held: &Bound<'py, PyAny>, low: i64, high: i64, enumeration: u32) -> Option<u64> {
-        match action {
-            Action::Boolean => Some(held.cast::<PyBool>().ok()?.is_true().into()),
-            // Members are compared by identity: their hash and equality are written in Python.
-            Action::Enumeration => {
-                let members = &self.engine.tables.enumeration(enumeration as usize).ok()?.members;
-                members.iter().position(|member| member.is(held)).map(|code| code as u64)
-            }
-            _ => {
-                let number = small_integer(held)?;
-                (number >= low && number <= high).then(|| number.wrapping_sub(low) as u64)
-            }
+    fn short(
+        &self,
+        action: Action,
+        held: &Bound<'py, PyAny>,
+        low: i64,
+        high: i64,
+        first: u32,
+        last: u32,
+    ) -> Option<u64> {
+        let shared = &self.engine.tables.shared;
+        if action == Action::Member {
+            // By identity: hash and equality of an enumeration's member are written in Python.
+            return shared.position(first as usize, last as usize, held);
         }
+        let number = shared.integer(held)?;
+        (number >= low && number <= high).then(|| number.wrapping_sub(low) as u64)
     }
 
     /// Name the child that a failure comes from.
@@ -196,51 +197,48 @@ impl<'e, 'py> Encoder<'e, 'py> {
     }
 }
 
-/// From so many fields on, one call for all of them costs less than asking for each.
-const MANY: usize = 2;
+/// What the fields of a run come to.
+struct Written {
+    /// The fields before the groups, at the top.
+    bits: u64,
+    /// The integer in groups.
+    last: Option<i64>,
+}
 
 /// The fields of an object.
-pub enum Fields<'a, 'py> {
-    /// Each is asked for.
-    Object(&'a Bound<'py, PyAny>),
-    /// All are here.
-    Tuple(Bound<'py, PyTuple>),
+pub enum Fields<'py> {
+    /// The only one; one call for all of them costs less from two on.
+    One(Bound<'py, PyAny>),
+    /// All of them.
+    All(Bound<'py, PyTuple>),
+    /// There are none.
+    Nothing,
 }
 
-/// One field of an object, its own reference or the tuple's.
-pub enum Held<'a, 'py> {
-    /// A reference of its own.
-    Own(Bound<'py, PyAny>),
-    /// The tuple's.
-    #[cfg(feature = "abi3")]
-    Lent(Borrowed<'a, 'py, PyAny>),
-    /// The tuple's.
-    #[cfg(not(feature = "abi3"))]
-    Lent(&'a Bound<'py, PyAny>),
-}
-
-impl<'py> Deref for Held<'_, 'py> {
-    type Target = Bound<'py, PyAny>;
-
+impl<'py> Fields<'py> {
+    /// Read the fields of an object.
     #[inline(always)]
-    fn deref(&self) -> &Self::Target {
-        match self {
-            Held::Own(own) => own,
-            Held::Lent(lent) => lent,
+    pub fn of(engine: &Engine, class: &Class, value: &Bound<'py, PyAny>) -> Outcome<Self> {
+        match class.fields.as_slice() {
+            [] => Ok(Fields::Nothing),
+            [row] => Ok(Fields::One(value.getattr(row.name.bind(value.py()))?)),
+            _ => Ok(Fields::All(engine.astuple(value.py(), value)?)),
         }
     }
-}
 
-impl<'py> Fields<'_, 'py> {
-    /// A field by its index.
+    /// A field by its index, lent.
     #[inline(always)]
-    pub fn get(&self, row: &Field, index: usize) -> Outcome<Held<'_, 'py>> {
+    pub fn get(&self, index: usize) -> Outcome<impl Deref<Target = Bound<'py, PyAny>>> {
         match self {
-            Fields::Object(object) => Ok(Held::Own(object.getattr(row.name.bind(object.py()))?)),
             #[cfg(feature = "abi3")]
-            Fields::Tuple(tuple) => Ok(Held::Lent(tuple.get_borrowed_item(index)?)),
+            Fields::One(own) => Ok(own.as_borrowed()),
             #[cfg(not(feature = "abi3"))]
-            Fields::Tuple(tuple) => Ok(Held::Lent(tuple.as_slice().get(index).ok_or_else(crate::error::corrupt)?)),
+            Fields::One(own) => Ok(own),
+            #[cfg(feature = "abi3")]
+            Fields::All(tuple) => Ok(tuple.get_borrowed_item(index)?),
+            #[cfg(not(feature = "abi3"))]
+            Fields::All(tuple) => tuple.as_slice().get(index).ok_or_else(corrupt),
+            Fields::Nothing => Err(corrupt()),
         }
     }
 }

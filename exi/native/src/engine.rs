@@ -147,22 +147,24 @@ impl Engine {
         py: Python<'py>,
         work: impl FnOnce(&mut Encoder<'_, 'py>) -> Outcome<()>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let mut encoder = Encoder::new(self, py, BUFFER.take());
-        let outcome = work(&mut encoder);
-        let bytes = encoder.finish();
-        let result = match outcome {
-            Ok(()) => Ok(PyBytes::new(py, &bytes)),
-            Err(failure) => Err(raised(py, *failure)),
-        };
-        // One huge message shall not hold its memory for ever.
-        if bytes.capacity() <= MOST_KEPT {
-            BUFFER.set(bytes);
-        }
-        result
+        BUFFER.with(|buffer| {
+            let mut encoder = Encoder::new(self, py, buffer.take());
+            let outcome = work(&mut encoder);
+            let bytes = encoder.finish();
+            let result = match outcome {
+                Ok(()) => Ok(PyBytes::new(py, &bytes)),
+                Err(failure) => Err(raised(py, *failure)),
+            };
+            // One huge message shall not hold its memory for ever.
+            if bytes.capacity() <= MOST_KEPT {
+                buffer.set(bytes);
+            }
+            result
+        })
     }
 
     /// All fields of a message object.
-    #[inline]
+    #[inline(always)]
     pub fn astuple<'py>(&self, py: Python<'py>, object: &Bound<'py, PyAny>) -> Outcome<Bound<'py, PyTuple>> {
         self.astuple.bind(py).call1((object,))?.cast_into().map_err(|_| corrupt())
     }

@@ -11,6 +11,7 @@ mod error;
 mod load;
 mod plan;
 mod reader;
+mod shared;
 mod tables;
 mod values;
 mod writer;

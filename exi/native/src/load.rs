@@ -7,9 +7,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use crate::plan::{Action, NO_FIELD, Place, Quick, plan, reachable, run_of};
+use crate::shared::Shared;
 use crate::tables::{
     Addresses, Attribute, Class, Counter, Datatype, Element, Enumeration, Event, Field, Fragments, Kind, Mode, NO_CODE,
-    Next, Production, Representation, Shortcuts, State, Tables, class_key,
+    Next, Production, Representation, Shortcuts, State, Tables, type_key,
 };
 
 const ROWS: &str = "rows of the tables";
@@ -261,12 +262,7 @@ impl Tables {
         }
         let by_class: HashMap<usize, usize, Addresses> =
             class_objects.iter().enumerate().map(|(index, class)| (class.as_ptr() as usize, index)).collect();
-        let mut members: Vec<Py<PyAny>> = Vec::new();
-        let mut first_members = Vec::new();
-        for enumeration in &enumerations {
-            first_members.push(members.len());
-            members.extend(enumeration.members.iter().map(|member| member.clone_ref(py)));
-        }
+        let shared = Shared::new(py, &enumerations)?;
         let top = |name: &str| index(tables.getattr(name)?.extract()?, states.len());
         let mut read = Tables {
             name: tables.getattr("name")?.extract()?,
@@ -283,11 +279,16 @@ impl Tables {
             globals: HashMap::new(),
             documents: Vec::new(),
             fragments: Fragments::default(),
-            quick: plan(&states, &productions, &counters, &elements, &datatypes, &attributes, &classes, &first_members),
-            codes_of_classes: HashMap::default(),
+            quick: plan(&states, &productions, &counters, &elements, &datatypes, &attributes, &classes, &shared),
+            codes_of_types: HashMap::default(),
             shortcuts: Vec::new(),
             codes_of_fields: Vec::new(),
-            members,
+            shared,
+            places: states
+                .iter()
+                .enumerate()
+                .map(|(index, state)| Place::of(index, state).unwrap_or_default())
+                .collect(),
             states,
             productions,
             counters,
@@ -342,7 +343,7 @@ impl Tables {
 
     fn find_codes(&mut self) {
         for state in 0..self.states.len() {
-            let place = self.place(state).ok();
+            let place = self.place(state).ok().copied();
             let choices = place.as_ref().and_then(|place| self.quicks(place)).unwrap_or_default();
             let fields = || choices.iter().map(|quick| quick.field).filter(|field| *field != NO_FIELD);
             let lowest = fields().min().unwrap_or_default();
@@ -363,10 +364,12 @@ impl Tables {
                 .enumerate()
                 .rev()
                 .filter(|(_, quick)| quick.action == Action::Class)
-                .map(|(code, quick)| (quick.subject as usize, code))
+                .filter_map(|(code, quick)| {
+                    Some((self.classes.get(quick.subject as usize)?.class.as_ptr() as usize, code))
+                })
                 .collect();
             if let Some(place) = &place {
-                self.codes_of_classes.extend(classes.into_iter().map(|(class, code)| (class_key(place, class), code)));
+                self.codes_of_types.extend(classes.into_iter().map(|(address, code)| (type_key(place, address), code)));
             }
             self.shortcuts.push(Shortcuts { lowest, first: self.codes_of_fields.len() as u32, count, end });
             self.codes_of_fields.extend(codes);

@@ -4,6 +4,7 @@
 //! write. Whatever a short cut does not cover, and every error, is left to the plain walk, which starts where the short
 //! cut stood.
 
+use crate::shared::Shared;
 use crate::tables::{Class, Counter, Datatype, Element, Event, Kind, Mode, Next, Production, Representation, State};
 
 /// What a production comes down to.
@@ -13,11 +14,11 @@ pub enum Action {
     Plain,
     /// The end of the element.
     End,
-    /// An element that holds a truth value.
-    Boolean,
-    /// An element that holds a member of an enumeration, `Quick::subject`.
-    Enumeration,
-    /// An element that holds an integer of fixed width of datatype `Quick::subject`.
+    /// An element that holds one of a few objects, `Quick::subject` being the first: a truth value, a member.
+    Member,
+    /// The same with small integers.
+    Small,
+    /// An element that holds another integer of fixed width.
     Offset,
     /// An element that holds an unsigned integer of any width.
     Unsigned,
@@ -46,12 +47,12 @@ pub struct Quick {
     pub tail: u8,
     /// The field that takes the value.
     pub field: u16,
-    /// What the action is about: a class, a datatype, or an enumeration's first member among all members.
+    /// What the action is about: a class, a datatype, or the first of the objects in [`Shared`].
     pub subject: u32,
+    /// The last code of one of these objects.
+    pub last: u32,
     /// The datatype.
     pub datatype: u32,
-    /// The enumeration.
-    pub enumeration: u32,
     /// Bits that are zero around a value of fixed width.
     pub zeros: u32,
     /// What follows.
@@ -63,7 +64,7 @@ pub struct Quick {
 }
 
 /// What the short cuts need to know of a state.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 pub struct Place {
     /// The state.
     pub state: u32,
@@ -108,20 +109,20 @@ pub struct RunField {
     pub action: Action,
     /// Where its bits are: how far they stand from the low end of the word.
     pub shift: u8,
-    /// As in [`Quick`].
-    pub width: u8,
+    /// As many ones as it has bits.
+    pub mask: u64,
     /// As in [`Quick`].
     pub subject: u32,
     /// As in [`Quick`].
-    pub enumeration: u32,
+    pub last: u32,
     /// As in [`Quick`].
     pub low: i64,
     /// As in [`Quick`].
     pub high: i64,
 }
 
-/// Most bits before the groups of an integer of any width: three of them fit the word then.
-const MAX_RUN: u32 = 30;
+/// Most bits before the groups of an integer of any width, and of the two ends behind them: three groups fit the word then.
+pub const MAX_RUN: u32 = 30;
 
 /// Work out whether a class is a run.
 pub fn run_of(class: &Class, plan: &[Quick]) -> Option<Run> {
@@ -134,7 +135,7 @@ pub fn run_of(class: &Class, plan: &[Quick]) -> Option<Run> {
             return None;
         }
         let value_width = match quick.action {
-            Action::Boolean | Action::Enumeration | Action::Offset => u32::from(quick.width),
+            Action::Member | Action::Small => u32::from(quick.width),
             Action::Signed => 1,
             Action::Unsigned => 0,
             _ => return None,
@@ -148,9 +149,9 @@ pub fn run_of(class: &Class, plan: &[Quick]) -> Option<Run> {
         run.fields.push(RunField {
             action: quick.action,
             shift: u8::try_from(64 - end).ok()?,
-            width: u8::try_from(value_width).ok()?,
+            mask: (1 << value_width) - 1,
             subject: quick.subject,
-            enumeration: quick.enumeration,
+            last: quick.last,
             low: quick.low,
             high: quick.high,
         });
@@ -178,8 +179,8 @@ const PLAIN: Quick = Quick {
     tail: 0,
     field: NO_FIELD,
     subject: 0,
+    last: 0,
     datatype: 0,
-    enumeration: 0,
     zeros: 0,
     next: Place { state: 0, first: 0, count: 0, width: 0 },
     low: 0,
@@ -196,7 +197,7 @@ pub fn plan(
     datatypes: &[Datatype],
     attributes: &[crate::tables::Attribute],
     classes: &[Class],
-    first_members: &[usize],
+    shared: &Shared,
 ) -> Vec<Quick> {
     let mut plan = vec![PLAIN; productions.len()];
     for class in classes {
@@ -205,9 +206,8 @@ pub fn plan(
             let (Some(quick), Some(own)) = (plan.get_mut(range.clone()), productions.get(range)) else { continue };
             for (quick, production) in quick.iter_mut().zip(own) {
                 let single = class.fields.get(production.field()).is_some_and(|field| field.mode < Mode::List);
-                *quick =
-                    short_form(production, single, states, productions, elements, datatypes, attributes, first_members)
-                        .unwrap_or(PLAIN);
+                *quick = short_form(production, single, states, productions, elements, datatypes, attributes, shared)
+                    .unwrap_or(PLAIN);
             }
         }
     }
@@ -255,7 +255,7 @@ fn short_form(
     elements: &[Element],
     datatypes: &[Datatype],
     attributes: &[crate::tables::Attribute],
-    first_members: &[usize],
+    shared: &Shared,
 ) -> Option<Quick> {
     if production.event == Event::End {
         return Some(Quick { action: Action::End, ..PLAIN });
@@ -304,23 +304,23 @@ fn short_form(
                     quick.low = datatype.low;
                     quick.high = datatype.high;
                     quick.action = match datatype.representation {
-                        Representation::Boolean => Action::Boolean,
-                        Representation::Enumeration if datatype.width > 0 => Action::Enumeration,
+                        Representation::Boolean => Action::Member,
+                        Representation::Enumeration if datatype.width > 0 => Action::Member,
                         Representation::Offset if datatype.width > 0 => Action::Offset,
                         Representation::Unsigned => Action::Unsigned,
                         Representation::Signed => Action::Signed,
                         Representation::Text | Representation::Binary => Action::Long,
                         _ => return None,
                     };
-                    if quick.action == Action::Boolean {
-                        (quick.low, quick.high) = (0, 1);
-                    }
-                    if quick.action == Action::Enumeration {
-                        (quick.low, quick.high) = (0, i64::try_from(datatype.maximum?).ok()?);
-                        quick.enumeration = u32::try_from(datatype.enumeration).ok()?;
-                        *first_members.get(datatype.enumeration)?
-                    } else {
-                        index
+                    match shared.codes(datatype) {
+                        Some((first, last)) => {
+                            quick.last = u32::try_from(last).ok()?;
+                            if quick.action == Action::Offset {
+                                quick.action = Action::Small;
+                            }
+                            first
+                        }
+                        None => index,
                     }
                 }
             }

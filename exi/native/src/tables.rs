@@ -7,6 +7,7 @@ use pyo3::types::{PyDict, PyString};
 
 use crate::error::{Outcome, corrupt};
 use crate::plan::{Action, Place, Quick, Run};
+use crate::shared::Shared;
 
 /// The kinds of productions, numbered as in `exi.grammar.Event`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -294,8 +295,10 @@ impl std::hash::Hasher for Addresses {
     }
 }
 
-pub(crate) fn class_key(place: &Place, class: usize) -> usize {
-    (place.first as usize) << 32 | class
+/// A class and the place where its element may stand, as one number. Whoever finds something by it looks whether it is
+/// what was meant.
+pub(crate) fn type_key(place: &Place, address: usize) -> usize {
+    address.wrapping_add((place.first as usize).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as usize))
 }
 
 /// Everything an engine sees of a schema.
@@ -311,9 +314,10 @@ pub struct Tables {
     /// Empty values are written as characters of length zero, and read as nothing else.
     pub empty_as_text: bool,
     pub(crate) states: Vec<State>,
+    pub(crate) places: Vec<Place>,
     pub(crate) productions: Vec<Production>,
     pub(crate) quick: Vec<Quick>,
-    pub(crate) codes_of_classes: HashMap<usize, usize, Addresses>,
+    pub(crate) codes_of_types: HashMap<usize, usize, Addresses>,
     pub(crate) shortcuts: Vec<Shortcuts>,
     pub(crate) codes_of_fields: Vec<u8>,
     pub(crate) counters: Vec<Counter>,
@@ -323,7 +327,8 @@ pub struct Tables {
     /// The classes.
     pub classes: Vec<Class>,
     pub(crate) enumerations: Vec<Enumeration>,
-    pub(crate) members: Vec<Py<PyAny>>,
+    /// What short values stand for.
+    pub shared: Shared,
     pub(crate) relaxed: Vec<Vec<usize>>,
     pub(crate) strings: Vec<Py<PyString>>,
     pub(crate) texts: Vec<String>,
@@ -420,10 +425,10 @@ impl Tables {
         (code != NO_CODE).then_some(code.into())
     }
 
-    /// The event code of the element of a class.
+    /// The event code of the element of the class at an address.
     #[inline]
-    pub fn code_of_class(&self, place: &Place, class: usize) -> Option<usize> {
-        self.codes_of_classes.get(&class_key(place, class)).copied()
+    pub fn code_of_type(&self, place: &Place, address: usize) -> Option<usize> {
+        self.codes_of_types.get(&type_key(place, address)).copied()
     }
 
     /// The short form of a state's production.
@@ -432,15 +437,9 @@ impl Tables {
         self.quick.get(place.first as usize + code)
     }
 
-    /// A member of an enumeration, counted among all members.
-    #[inline(always)]
-    pub fn member(&self, index: usize) -> Outcome<&Py<PyAny>> {
-        self.members.get(index).ok_or_else(corrupt)
-    }
-
     /// The short form of a state.
-    pub fn place(&self, state: usize) -> Outcome<Place> {
-        Place::of(state, self.state(state)?).ok_or_else(corrupt)
+    pub fn place(&self, state: usize) -> Outcome<&Place> {
+        self.places.get(state).filter(|place| place.count > 0).ok_or_else(corrupt)
     }
 
     /// A counter.

@@ -65,9 +65,13 @@ impl Bits {
             for word in words {
                 self.put(bytes, u32::from_be_bytes(*word).into(), 32);
             }
-            for octet in rest {
-                self.put(bytes, u64::from(*octet), 8);
-            }
+            let rest = match *rest {
+                [a] => (u32::from_be_bytes([0, 0, 0, a]), 8),
+                [a, b] => (u32::from_be_bytes([0, 0, a, b]), 16),
+                [a, b, c] => (u32::from_be_bytes([0, a, b, c]), 24),
+                _ => return self,
+            };
+            self.put(bytes, rest.0.into(), rest.1);
             return self;
         }
         self = self.flush(bytes);
@@ -92,10 +96,11 @@ impl Bits {
     /// Move whole bytes to the buffer.
     #[inline]
     fn flush(self, bytes: &mut Vec<u8>) -> Self {
-        let whole = self.pending >> 3;
-        // The pending bits at the top of a word.
+        // The pending bits at the top of a word, of which only whole bytes stay: cheaper than to copy just these.
         let word = self.accumulator << 1 << (63 - self.pending);
-        bytes.extend_from_slice(word.to_be_bytes().get(..whole as usize).unwrap_or_default());
+        let length = bytes.len() + (self.pending >> 3) as usize;
+        bytes.extend_from_slice(&word.to_be_bytes());
+        bytes.truncate(length);
         Bits { accumulator: self.accumulator, pending: self.pending & 7 }
     }
 }
