@@ -22,7 +22,7 @@ _REVOKE_EXAMPLES = """\
 A revocation that was broken off is simply repeated: it goes on where it stopped.
 
 examples:
-  backend-stub authority revoke --emaid DEPNC1A2B3C4D5X --reason keyCompromise
+  backend-stub authority revoke --emaid DEPNC1A2B3C4D5U --reason keyCompromise
   backend-stub authority revoke --file emaids.txt --reason cessationOfOperation
   backend-stub authority revoke --prefix DEPNC --reason cessationOfOperation --json
 """
@@ -32,7 +32,7 @@ example:
 """
 _SHOW_EXAMPLES = """\
 example:
-  backend-stub authority show DEPNC1A2B3C4D5X
+  backend-stub authority show DEPNC1A2B3C4D5U
 """
 
 AsClient = Callable[[Callable[[], None]], int]

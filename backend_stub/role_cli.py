@@ -24,8 +24,8 @@ examples:
   backend-stub msp onboard --vehicle car
   backend-stub msp onboard --pcid PNC4XF0EJ21CJ6T2S --code 7K4P-XM2D-9TWA-35HB
   backend-stub msp onboard --registration "B-PN 2026" --document 2M9C-PRTK-W44X-8HSV --json
-  backend-stub msp renew DEPNC1A2B3C4D5X
-  backend-stub msp terminate DEPNC1A2B3C4D5X --reason keyCompromise
+  backend-stub msp renew DEPNC1A2B3C4D5U
+  backend-stub msp terminate DEPNC1A2B3C4D5U --reason keyCompromise
   backend-stub msp terminate --file emaids.txt
   backend-stub msp list --pcid PNC4XF0EJ21CJ6T2S
 """
@@ -40,7 +40,7 @@ examples:
   backend-stub rcp list --type mo --out roots/mo        # as a charger reads them
   backend-stub pcp show PNC4XF0EJ21CJ6T2S
   backend-stub ccp list --pcid PNC4XF0EJ21CJ6T2S --json
-  backend-stub ccp default PNC4XF0EJ21CJ6T2S DEPNC1A2B3C4D5X
+  backend-stub ccp default PNC4XF0EJ21CJ6T2S DEPNC1A2B3C4D5U
   backend-stub cps signers
 """
 _MARKET = """\

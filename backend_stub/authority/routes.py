@@ -99,7 +99,7 @@ class BulkRequest(Body):
     """Which certificates are not to be believed any more: those that meet everything that is given."""
 
     emaids: list[Annotated[str, AfterValidator(_contract_name)]] = Field(
-        default=[], max_length=MAX_NAMES, description="Contracts.", examples=[["DEPNC1A2B3C4D5X"]]
+        default=[], max_length=MAX_NAMES, description="Contracts.", examples=[["DEPNC1A2B3C4D5U"]]
     )
     pcids: list[PcidField] = Field(
         default=[], max_length=MAX_NAMES, description="Cars, in place of contracts."

@@ -16,7 +16,7 @@ from backend_stub.web.fields import Body, CertificateField
 class AuthorizeRequest(Body):
     """A contract, as a car has presented it."""
 
-    emaid: str = Field(min_length=14, max_length=18, examples=["DEPNC1A2B3C4D5X"])
+    emaid: str = Field(min_length=14, max_length=18, examples=["DEPNC1A2B3C4D5U"])
     certificate: CertificateField
 
 

@@ -147,7 +147,7 @@ EmaidField = Annotated[
         {
             "type": "string",
             "pattern": r"^[A-Za-z]{2}[-]?\w{3}[-]?\w{9}[-]?(\w{1})?$",
-            "examples": ["DEPNC1A2B3C4D5X"],
+            "examples": ["DEPNC1A2B3C4D5U"],
         }
     ),
 ]

@@ -27,7 +27,7 @@ SCHEMAS = (outbox.SCHEMA, store.SCHEMA)
 URL = "https://hooks.example/a"
 
 PCID = "PNC4XF0EJ21CJ6T2S"
-EMAID = "DEPNC1A2B3C4D5X"
+EMAID = "DEPNC1A2B3C4D5U"
 
 T = TypeVar("T")
 Answer = Callable[[str, Mapping[str, Any]], Awaitable[int | Exception]]

@@ -135,7 +135,7 @@ async def test_streams_that_are_none(response: httpx.Response) -> None:
 async def test_answers_that_no_market_gives_and_refusals(response: httpx.Response, code: Code) -> None:
     async with scripted(lambda _: response) as market:
         with pytest.raises(MarketError) as caught:
-            await market.collect(Collection("DEPNC1A2B3C4D5X", "PNC4XF0EJ21CJ6T2S"), NAMESPACE)
+            await market.collect(Collection("DEPNC1A2B3C4D5U", "PNC4XF0EJ21CJ6T2S"), NAMESPACE)
         assert caught.value.code is code
 
 

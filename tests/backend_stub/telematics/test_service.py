@@ -113,7 +113,7 @@ async def test_a_webhook_that_is_not_fresh(world: World, minutes: int) -> None:
         {"eventId": "x" * 37},
         {"payload": {}},
         {"payload": {"emaid": "nonsense", "pcid": "PNC4XF0EJ21CJ6T2S"}},
-        {"payload": {"emaid": "DEPNC1A2B3C4D5X", "pcid": 7}},
+        {"payload": {"emaid": "DEPNC1A2B3C4D5U", "pcid": 7}},
         {"payload": []},
     ],
 )
@@ -422,7 +422,7 @@ async def test_the_default_is_the_pools(world: World) -> None:
         second: True,
     }
     with pytest.raises(MarketError) as caught:
-        await office.office.choose(car.pcid, "DEPNC1A2B3C4D5X")
+        await office.office.choose(car.pcid, "DEPNC1A2B3C4D5U")
     assert caught.value.code is Code.NO_CONTRACT
 
 
