@@ -318,10 +318,10 @@ class Proxy:
             return
         far = Side(*target, flow.far)
         near.other, far.other = far, near
-        for side, up in ((near, True), (far, False)):
-            side.gate.replace(self._effects(record.number, up=up))
         self._open[record.number] = record, near, far
         try:
+            for side, up in ((near, True), (far, False)):
+                side.gate.replace(self._effects(record.number, up=up))
             flow.open()
             async with asyncio.TaskGroup() as tasks:
                 for side in (near, far):
