@@ -73,7 +73,8 @@ class Report(msgspec.Struct):
     """A session as it went; what ``--json`` prints. ``reason`` is a stable word, ``detail`` a sentence.
 
     ``protocol`` is the short name of the edition; ``service`` and ``control`` are those of -20,
-    ``energy_transfer_mode`` is that of -2 and DIN.
+    ``energy_transfer_mode`` is that of -2 and DIN, ``schedule`` the id of the one chosen there, and ``priced``
+    whether it was chosen by a sales tariff.
     ``contracts_installed`` are eMAIDs; ``energy_wh`` went into the battery, ``discharged_wh`` came out.
 
     Until :meth:`succeed` or :meth:`fail` says otherwise it is one that ended by a defect of this program.
@@ -88,6 +89,8 @@ class Report(msgspec.Struct):
     service: str | None = None
     control: str | None = None
     energy_transfer_mode: str | None = None
+    schedule: int | None = None
+    priced: bool = False
     session_id: str | None = None
     evse_id: str | None = None
     payment: str | None = None

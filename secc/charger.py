@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from pki.entropy import Entropy
 from secc.config import Config
@@ -33,7 +34,7 @@ class Charger:
 
     ``trust`` is for ISO 15118-2, ``trust20`` for ISO 15118-20. ``source`` is None when no backend is
     configured: then nothing is installed here. ``inquiry`` is None when nobody is asked whether contracts
-    still stand. ``paused`` holds the sessions that cars may come back to. ``stopping`` is set when the
+    still stand. ``tariff_key`` signs sales tariffs of -2; None: there are none. ``paused`` holds the sessions that cars may come back to. ``stopping`` is set when the
     charger is to end: cars that charge are told so, and no new session begins.
     """
 
@@ -45,6 +46,7 @@ class Charger:
     inquiry: Inquiry | None = None
     trust: Trust = field(default_factory=Trust)
     trust20: Trust = field(default_factory=Trust)
+    tariff_key: ec.EllipticCurvePrivateKey | None = None
     paused: PausedSessions = field(default_factory=PausedSessions)
     stopping: bool = False
 

@@ -187,6 +187,23 @@ class Schedule(Section, frozen=True, kw_only=True):
     currency: Annotated[str, Meta(min_length=3, max_length=3)] = "EUR"
 
 
+class Tariff(Section, frozen=True, kw_only=True):
+    """``[tariff]``: sales tariffs of ISO 15118-2, for cars with a contract."""
+
+    key: str = ""
+    levels: Annotated[tuple[Annotated[int, Meta(ge=1, le=255)], ...], Meta(min_length=1, max_length=24)] = (
+        3,
+        2,
+        1,
+        2,
+    )
+    period_s: Annotated[int, Meta(ge=60, le=86_400)] = 21_600
+    saver_power_w: NotNegative = 0.0
+    saver_levels: Annotated[
+        tuple[Annotated[int, Meta(ge=1, le=255)], ...], Meta(min_length=1, max_length=24)
+    ] = (1,)
+
+
 class Pause(Section, frozen=True, kw_only=True):
     """``[pause]``: sessions that cars interrupt and come back to."""
 
@@ -229,6 +246,7 @@ class Config(Section, frozen=True, kw_only=True):
     station: StationConfig = StationConfig()
     dc: Dc = Dc()
     schedule: Schedule = Schedule()
+    tariff: Tariff = Tariff()
     pause: Pause = Pause()
     wishes: Wishes = Wishes()
     security: Security = Security()

@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import exi
 from pki.entropy import SystemEntropy
+from pki.errors import StoreError
+from pki.store import read_key
 from secc.charger import Charger
 from secc.config import Backend, Config, check, load, override
 from secc.credentials import load_tls, load_trust, load_trust20
@@ -142,7 +145,18 @@ def _charger(config: Config, source: str, clock: SystemClock) -> Charger:
         inquiry=_inquiry(config, source, clock),
         trust=trust,
         trust20=load_trust20(config.certificates, source),
+        tariff_key=_tariff_key(config, source),
     )
+
+
+def _tariff_key(config: Config, source: str) -> ec.EllipticCurvePrivateKey | None:
+    """Return the key that signs sales tariffs, None when none is configured."""
+    if not config.tariff.key:
+        return None
+    try:
+        return read_key(Path(config.tariff.key))
+    except StoreError as error:
+        raise ConfigError(source, "tariff.key", f"{error.path}: {error.detail}") from error
 
 
 def station_of(config: Config, clock: Clock) -> Station:

@@ -75,6 +75,7 @@ def chosen(context: Context, schedules: Sequence[Schedule], most_w: float, prefe
     priced = all(schedule.prices is not None for schedule in best)
     found = min(best, key=lambda schedule: costs[schedule.number]) if priced else best[0]
     facts = {"cost": costs[found.number]} if found.prices is not None else {}
+    context.report.schedule, context.report.priced = found.number, found.prices is not None
     context.tracer.event("schedule.chosen", id=found.number, of=len(schedules), **facts)
     return found
 

@@ -9,6 +9,7 @@ from evcc.classic.schedules import MESSAGE, Schedule, profile_of, steps_of
 from evcc.classic.values import number_of
 from evcc.context import Context
 from evcc.errors import ProtocolViolationError
+from evcc.iso2 import tariffs
 from evcc.ongoing import until_finished
 from v2g.messages import iso2
 from v2g.messages.iso2 import UnitSymbol
@@ -72,15 +73,20 @@ class Iso2Speech:
         offered = response.sa_schedules
         if not isinstance(offered, iso2.SAScheduleList):
             raise ProtocolViolationError(MESSAGE, "Finished, but there is no SAScheduleList")
-        return [_schedule(found) for found in offered.sa_schedule_tuple]
+        priced = tariffs.genuine(self.context, offered.sa_schedule_tuple)
+        return [_schedule(found, priced=priced) for found in offered.sa_schedule_tuple]
 
 
-def _schedule(found: iso2.SAScheduleTuple) -> Schedule:
+def _schedule(found: iso2.SAScheduleTuple, *, priced: bool) -> Schedule:
     entries = [
         (entry.time_interval, number_of(entry.p_max, UnitSymbol.W, MESSAGE, "PMax"))
         for entry in found.p_max_schedule.p_max_schedule_entry
     ]
-    return Schedule(found.sa_schedule_tuple_id, steps_of(entries, iso2.RelativeTimeInterval))
+    return Schedule(
+        found.sa_schedule_tuple_id,
+        steps_of(entries, iso2.RelativeTimeInterval),
+        tariffs.prices(found.sales_tariff) if priced and found.sales_tariff is not None else None,
+    )
 
 
 def _profile(schedule: Schedule, most_w: float) -> iso2.ChargingProfile:

@@ -49,7 +49,7 @@ def _parameters(
         case Progress.ONGOING:
             return Reply(_charge_parameters(EVSEProcessing.Ongoing, context), ongoing)
     most = request.body.max_entries_sa_schedule_tuple
-    offer = schedules(context, None if most is None else max(1, most))
+    offer = schedules(context, most)
     response = _charge_parameters(EVSEProcessing.Finished, context)
     response.sa_schedules = iso2.SAScheduleList(sa_schedule_tuple=offer.tuples)
     if context.plug.kind is Kind.DC:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 import exi
 from evcc import config as car_config
 from evcc import vehicle
@@ -121,11 +123,12 @@ def meet(
     protocols: Sequence[str] = ("iso2", "iso20-ac", "iso20-dc"),
     delay_s: float = 0.0,
     network: SimulatedNetwork | None = None,
+    tariff_key: ec.EllipticCurvePrivateKey | None = None,
 ) -> Meeting:
     """Let the car of ``folder`` (made if it is not there) charge once at a charger of ``world``.
 
     ``car`` and ``charger`` are dotted keys of their configurations, ``delay_s`` is that of the link;
-    ``network`` stands in its place.
+    ``network`` stands in its place. ``tariff_key`` signs sales tariffs.
     """
     market = market or Market(world)
     build_vehicle(folder, world)
@@ -142,6 +145,7 @@ def meet(
         report = Report()
         changes = {"network.listen": f"[{HOST}]:{PORT}"} | dict(charger or {})
         place = make_charger(world, clock, market, changes)
+        place.tariff_key = tariff_key
         server = Server(
             place,
             chosen(protocols),

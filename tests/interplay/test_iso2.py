@@ -175,3 +175,32 @@ def test_a_car_that_is_impatient(
     folder: Path, world: World20, car: dict[str, Any], charger: dict[str, Any], reason: str
 ) -> None:
     assert visit(folder, world, "dc", car, charger).report.reason == reason
+
+
+TARIFF = {"tariff.levels": [3, 2], "tariff.saver_power_w": 9_000.0, "tariff.saver_levels": [1]}
+
+
+@pytest.mark.parametrize("kind", ["ac", "dc"])
+def test_of_schedules_that_deliver_the_same_the_cheaper_one(folder: Path, world: World20, kind: str) -> None:
+    car = {"protocols": ("iso2",), "charging.current": kind}
+    meeting = meet(folder, world, car=car, charger=TARIFF, tariff_key=world.mo[1].signing_key())
+    report = meeting.report
+    assert report.outcome == "ok", report.detail
+    assert (report.schedule, report.priced) == (2, True)
+    verified = [event for event in meeting.car.of("signature.verified") if event["what"] == "SalesTariff"]
+    assert verified[0]["references"] == ["id1", "id2"]
+    assert max(event["power_w"] for event in meeting.charger.of("charging")) <= 9_000
+
+
+def test_tariffs_that_nobody_vouches_for_are_not_looked_at(folder: Path, world: World20) -> None:
+    car = {"protocols": ("iso2",), "charging.current": "dc"}
+    meeting = meet(folder, world, car=car, charger=TARIFF, tariff_key=world.cps.leaf.signing_key())
+    assert meeting.report.outcome == "ok", meeting.report.detail
+    assert (meeting.report.schedule, meeting.report.priced) == (1, False)
+    assert meeting.car.of("signature.failed")[0]["what"] == "SalesTariff"
+
+
+def test_no_tariff_without_a_contract(folder: Path, world: World20) -> None:
+    car = {"protocols": ("iso2",), "payment": "external"}
+    meeting = meet(folder, world, car=car, charger=TARIFF, tariff_key=world.mo[1].signing_key())
+    assert (meeting.report.outcome, meeting.report.schedule, meeting.report.priced) == ("ok", 1, False)
