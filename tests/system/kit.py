@@ -18,7 +18,7 @@ from lab.processes import Child, ProcessError, Processes
 from lab.runs import build
 from lab.trace_file import Event, merge
 from pki.entropy import SystemEntropy
-from pki.hierarchy import Hierarchy
+from pki.hierarchy import Hierarchy, init_folder
 
 
 @dataclass(slots=True)
@@ -113,8 +113,12 @@ def summary(output: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def stage(directory: Path) -> AsyncIterator[Stage]:
-    Hierarchy.create(now=datetime.now(UTC), entropy=SystemEntropy()).save(directory / "pki")
+async def stage(directory: Path, *, iso20: bool = False) -> AsyncIterator[Stage]:
+    """Set a stage; with ``iso20`` everybody can speak that, too."""
+    if iso20:
+        init_folder(directory / "pki", now=datetime.now(UTC), entropy=SystemEntropy())
+    else:
+        Hierarchy.create(now=datetime.now(UTC), entropy=SystemEntropy()).save(directory / "pki")
     async with Processes(directory / "logs") as processes:
         yield Stage(directory, processes)
 
