@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -124,12 +125,19 @@ def _database_on(server: str, name: str) -> str:
 
 @contextmanager
 def serving(*options: str) -> Iterator[Server]:
-    """Run ``backend-stub serve`` until the end of the block."""
+    """Run ``backend-stub serve`` until the end of the block. Raises RuntimeError with its words if it does not start."""
     arguments = [*COMMAND, "serve", *options, "--json"]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    with (
+        tempfile.TemporaryFile("w+") as log,
+        subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+    ):
         assert process.stdout is not None
         try:
-            yield Server(json.loads(process.stdout.readline())["address"], process.pid)
+            ready = process.stdout.readline()
+            if not ready:
+                log.seek(0)
+                raise RuntimeError(f"the server does not start: {log.read()}")
+            yield Server(json.loads(ready)["address"], process.pid)
         finally:
             process.terminate()
             process.wait()
