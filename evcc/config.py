@@ -77,12 +77,14 @@ class Network(Section, frozen=True):
 
     ``interface`` is where SECC discovery asks (``auto`` chooses one); ``connect`` is a HOST:PORT that
     makes discovery unnecessary. Without ``tls`` the car asks for a plain connection, which is for
-    external payment only.
+    external payment only. With ``internet`` a -2 car takes internet access where the charger offers it: by https,
+    or else by http.
     """
 
     interface: str = "auto"
     connect: str = ""
     tls: bool = True
+    internet: bool = False
 
 
 class Charging(Section, frozen=True):
@@ -198,6 +200,7 @@ class Config:
     interface: str
     connect: Endpoint | None
     tls: bool
+    internet: bool
     charging: Charging
     contract: Contract
     timers: Timers
@@ -293,6 +296,7 @@ def _config(file: File, overrides: Mapping[str, Any], source: Path | str) -> Con
         interface=file.network.interface,
         connect=connect,
         tls=file.network.tls,
+        internet=file.network.internet,
         charging=file.charging,
         contract=file.contract,
         timers=file.timers,

@@ -74,7 +74,7 @@ class Report(msgspec.Struct):
 
     ``protocol`` is the short name of the edition; ``service`` and ``control`` are those of -20,
     ``energy_transfer_mode`` is that of -2 and DIN, ``schedule`` the id of the one chosen there, and ``priced``
-    whether it was chosen by a sales tariff.
+    whether it was chosen by a sales tariff; ``internet`` is the protocol of the internet access that was taken.
     ``contracts_installed`` are eMAIDs; ``energy_wh`` went into the battery, ``discharged_wh`` came out.
 
     Until :meth:`succeed` or :meth:`fail` says otherwise it is one that ended by a defect of this program.
@@ -91,6 +91,7 @@ class Report(msgspec.Struct):
     energy_transfer_mode: str | None = None
     schedule: int | None = None
     priced: bool = False
+    internet: str | None = None
     session_id: str | None = None
     evse_id: str | None = None
     payment: str | None = None

@@ -187,6 +187,13 @@ class Schedule(Section, frozen=True, kw_only=True):
     currency: Annotated[str, Meta(min_length=3, max_length=3)] = "EUR"
 
 
+class Services(Section, frozen=True, kw_only=True):
+    """``[services]``: value-added services of ISO 15118-2, over TLS."""
+
+    internet: tuple[Literal["ftp", "http", "https"], ...] = ()
+    use_case: dict[str, str] = msgspec.field(default_factory=dict)
+
+
 class Tariff(Section, frozen=True, kw_only=True):
     """``[tariff]``: sales tariffs of ISO 15118-2, for cars with a contract."""
 
@@ -246,6 +253,7 @@ class Config(Section, frozen=True, kw_only=True):
     station: StationConfig = StationConfig()
     dc: Dc = Dc()
     schedule: Schedule = Schedule()
+    services: Services = Services()
     tariff: Tariff = Tariff()
     pause: Pause = Pause()
     wishes: Wishes = Wishes()

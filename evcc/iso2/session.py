@@ -28,6 +28,7 @@ from v2g.messages.iso2 import EnergyTransferMode, PaymentOption, ResponseCode
 from v2g.security.signature import sign_authorization_req
 
 CERTIFICATE_SERVICE_ID = 2
+INTERNET_SERVICE_ID = 3
 INSTALLATION_PARAMETER_SET = 1
 UPDATE_PARAMETER_SET = 2
 AUTHORIZATION_ID = "id1"
@@ -58,12 +59,14 @@ class Session:
     context: Context
     _offer: iso2.ServiceDiscoveryRes = field(init=False)
     _mode: EnergyTransferMode = field(init=False)
+    _extra: list[iso2.SelectedService] = field(init=False, default_factory=list)
     _agreed: Agreed | None = field(init=False, default=None)
 
     async def run(self) -> Paused | None:
         """Go through the whole session; return it if it was paused. Raises what ended it early."""
         await self.session_setup()
         await self.service_discovery()
+        await self.internet_access()
         if self.context.config.payment is Payment.EXTERNAL:
             await self.payment_service_selection(PaymentOption.ExternalPayment)
             await self.authorization()
@@ -121,17 +124,36 @@ class Session:
         self._mode = self._energy_transfer_mode()
         self.context.report.energy_transfer_mode = self._mode
 
+    async def internet_access(self) -> None:
+        """Look for internet access that the car can use, if it wants any and the charger has it."""
+        offered = self._service(INTERNET_SERVICE_ID)
+        if offered is None or not self.context.config.internet:
+            return
+        sets = {
+            parameter.string_value: found.parameter_set_id
+            for found in await self.service_detail(INTERNET_SERVICE_ID)
+            for parameter in found.parameter
+            if parameter.name == "Protocol"
+        }
+        for protocol in ("https", "http"):
+            if protocol in sets:
+                self._extra.append(
+                    iso2.SelectedService(service_id=INTERNET_SERVICE_ID, parameter_set_id=sets[protocol])
+                )
+                self.context.report.internet = protocol
+                return
+
     async def contract_to_pay_with(self) -> Contract:
         """Select payment by contract; return the contract, updated or installed first if that is due."""
-        old = update.due(self.context) if self._certificate_service() is not None else None
-        if old is not None and UPDATE_PARAMETER_SET in await self.service_detail():
+        old = update.due(self.context) if self._service(CERTIFICATE_SERVICE_ID) is not None else None
+        if old is not None and UPDATE_PARAMETER_SET in await self.certificate_services():
             await self.payment_service_selection(PaymentOption.Contract, UPDATE_PARAMETER_SET)
             return await self.certificate_update(old)
         contract = self.usable_contract()
         if contract is not None:
             await self.payment_service_selection(PaymentOption.Contract)
             return contract
-        offered = await self.service_detail() if old is None else {INSTALLATION_PARAMETER_SET}
+        offered = await self.certificate_services() if old is None else {INSTALLATION_PARAMETER_SET}
         if INSTALLATION_PARAMETER_SET not in offered:
             raise NotOfferedError("certificate installation", f"parameter sets {sorted(offered)}")
         await self.payment_service_selection(PaymentOption.Contract, INSTALLATION_PARAMETER_SET)
@@ -139,7 +161,7 @@ class Session:
 
     def usable_contract(self) -> Contract | None:
         """Return the contract to pay with, or None when a new one is to be installed."""
-        installable = self._certificate_service() is not None
+        installable = self._service(CERTIFICATE_SERVICE_ID) is not None
         contract = choice.usable_contract(self.context, installable=installable)
         if contract is not None:
             return self.context.use(contract)
@@ -149,21 +171,24 @@ class Session:
             raise NotOfferedError("certificate installation, and the car has no usable contract", offered)
         return None
 
-    async def service_detail(self) -> set[int]:
-        """Ask what the certificate service can do; return its parameter sets."""
-        request = iso2.ServiceDetailReq(service_id=CERTIFICATE_SERVICE_ID)
+    async def service_detail(self, service: int) -> list[iso2.ParameterSet]:
+        """Ask what a service can do; return its parameter sets, none where the charger leaves them out."""
+        request = iso2.ServiceDetailReq(service_id=service)
         response = await self.context.exchange.ask(request, iso2.ServiceDetailRes)
-        if response.service_id != CERTIFICATE_SERVICE_ID:
-            reason = f"it is about service {response.service_id}, not {CERTIFICATE_SERVICE_ID}"
+        if response.service_id != service:
+            reason = f"it is about service {response.service_id}, not {service}"
             raise ProtocolViolationError("ServiceDetailRes", reason)
-        if response.service_parameter_list is None:
-            # The standard fixes the parameter sets of this service, so a charger may leave them out.
-            return {INSTALLATION_PARAMETER_SET, UPDATE_PARAMETER_SET}
-        return {found.parameter_set_id for found in response.service_parameter_list.parameter_set}
+        listed = response.service_parameter_list
+        return listed.parameter_set if listed is not None else []
+
+    async def certificate_services(self) -> set[int]:
+        """Return the parameter sets of the certificate service; one that names none has those of the standard."""
+        sets = {found.parameter_set_id for found in await self.service_detail(CERTIFICATE_SERVICE_ID)}
+        return sets or {INSTALLATION_PARAMETER_SET, UPDATE_PARAMETER_SET}
 
     async def payment_service_selection(self, option: PaymentOption, certificates: int | None = None) -> None:
         """Select charging, the way of payment, and a parameter set of the certificate service if it is needed."""
-        selected = [iso2.SelectedService(service_id=self._offer.charge_service.service_id)]
+        selected = [iso2.SelectedService(service_id=self._offer.charge_service.service_id), *self._extra]
         if certificates is not None:
             selected.append(
                 iso2.SelectedService(service_id=CERTIFICATE_SERVICE_ID, parameter_set_id=certificates)
@@ -252,10 +277,10 @@ class Session:
         ending = iso2.ChargingSession.Pause if pauses else iso2.ChargingSession.Terminate
         await self.context.exchange.ask(iso2.SessionStopReq(charging_session=ending), iso2.SessionStopRes)
 
-    def _certificate_service(self) -> iso2.Service | None:
-        """Return the service for contract certificates, if the charger has it."""
+    def _service(self, service_id: int) -> iso2.Service | None:
+        """Return a service besides charging, if the charger has it."""
         services = self._offer.service_list.service if self._offer.service_list else []
-        return next((service for service in services if service.service_id == CERTIFICATE_SERVICE_ID), None)
+        return next((service for service in services if service.service_id == service_id), None)
 
     def _energy_transfer_mode(self) -> EnergyTransferMode:
         """Return the mode that suits the car best among those on offer; that of a paused session stays."""

@@ -15,6 +15,10 @@ PROTOCOL_KEY = ISO2.key
 _THREE_PHASES = 3
 CHARGE_SERVICE_ID = 1
 CERTIFICATE_SERVICE_ID = 2
+INTERNET_SERVICE_ID = 3
+USE_CASE_SERVICE_ID = 4
+INTERNET_SETS = {1: ("ftp", 20), 2: ("ftp", 21), 3: ("http", 80), 4: ("https", 443)}
+"""The parameter sets that the standard gives internet access: protocol and port [V2G2-424]."""
 INSTALLATION_SET_ID = 1
 UPDATE_SET_ID = 2
 
@@ -95,18 +99,25 @@ def _phases(context: Context) -> int:
 
 
 def value_added_services(context: Context) -> list[iso2.Service]:
-    """Return the services offered besides charging on this connection."""
-    services: list[iso2.Service] = []
-    if context.secure and context.charger.takes_contracts and context.charger.installs:
+    """Return the services offered besides charging on this connection; all of them need TLS [V2G2-425]."""
+    charger, services = context.charger, list[iso2.Service]()
+    if not context.secure:
+        return services
+    if charger.takes_contracts and charger.installs:
         services.append(
-            iso2.Service(
-                service_id=CERTIFICATE_SERVICE_ID,
-                service_name="Certificate",
-                service_category=iso2.ServiceCategory.ContractCertificate,
-                free_service=True,
-            )
+            _service(CERTIFICATE_SERVICE_ID, "Certificate", iso2.ServiceCategory.ContractCertificate)
         )
+    if charger.config.services.internet:
+        services.append(_service(INTERNET_SERVICE_ID, "InternetAccess", iso2.ServiceCategory.Internet))
+    if charger.config.services.use_case:
+        services.append(_service(USE_CASE_SERVICE_ID, "UseCase", iso2.ServiceCategory.OtherCustom))
     return services
+
+
+def _service(service_id: int, name: str, category: iso2.ServiceCategory) -> iso2.Service:
+    return iso2.Service(
+        service_id=service_id, service_name=name, service_category=category, free_service=True
+    )
 
 
 def service_discovery(request: Request[iso2.ServiceDiscoveryReq], context: Context) -> Reply | Refusal:
@@ -160,10 +171,32 @@ def service_detail(request: Request[iso2.ServiceDetailReq], context: Context) ->
 
 def _parameter_sets(context: Context) -> dict[int, list[iso2.ParameterSet]]:
     """Return the parameter sets of each service offered; charging has none."""
+    settings = context.charger.config.services
     certificates = [_certificates(INSTALLATION_SET_ID, "Installation")]
     if context.charger.updates:
         certificates.append(_certificates(UPDATE_SET_ID, "Update"))
-    known = {CERTIFICATE_SERVICE_ID: certificates}
+    known = {
+        CERTIFICATE_SERVICE_ID: certificates,
+        INTERNET_SERVICE_ID: [
+            iso2.ParameterSet(
+                parameter_set_id=number,
+                parameter=[
+                    iso2.Parameter(name="Protocol", string_value=protocol),
+                    iso2.Parameter(name="Port", int_value=port),
+                ],
+            )
+            for number, (protocol, port) in INTERNET_SETS.items()
+            if protocol in settings.internet
+        ],
+        USE_CASE_SERVICE_ID: [
+            iso2.ParameterSet(
+                parameter_set_id=1,
+                parameter=[
+                    iso2.Parameter(name=name, string_value=text) for name, text in settings.use_case.items()
+                ],
+            )
+        ],
+    }
     offered: dict[int, list[iso2.ParameterSet]] = {CHARGE_SERVICE_ID: []}
     return offered | {s.service_id: known.get(s.service_id, []) for s in value_added_services(context)}
 

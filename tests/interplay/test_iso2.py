@@ -204,3 +204,14 @@ def test_no_tariff_without_a_contract(folder: Path, world: World20) -> None:
     car = {"protocols": ("iso2",), "payment": "external"}
     meeting = meet(folder, world, car=car, charger=TARIFF, tariff_key=world.mo[1].signing_key())
     assert (meeting.report.outcome, meeting.report.schedule, meeting.report.priced) == ("ok", 1, False)
+
+
+@pytest.mark.parametrize(
+    ("offered", "taken"),
+    [(["ftp", "http", "https"], "https"), (["http"], "http"), (["ftp"], None), ([], None)],
+)
+def test_internet_access(folder: Path, world: World20, offered: list[str], taken: str | None) -> None:
+    charger = {"services.internet": offered, "services.use_case": {"Parking": "free"}}
+    meeting = visit(folder, world, "ac", {"network.internet": True}, charger)
+    assert meeting.report.outcome == "ok", meeting.report.detail
+    assert meeting.report.internet == taken

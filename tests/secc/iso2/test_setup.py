@@ -211,3 +211,31 @@ class TestPaymentServiceSelection:
 def test_the_defaults_offer_everything() -> None:
     assert Config().payment.contract
     assert Config().payment.external
+
+
+def test_value_added_services_and_their_parameter_sets() -> None:
+    settings = {"services.internet": ["ftp", "https"], "services.use_case": {"Parking": "free"}}
+    desk = Desk(make_charger(settings)).reach(State.SERVICE_DISCOVERY)
+    offered = desk.ask(iso2.ServiceDiscoveryReq()).service_list.service
+    assert [(s.service_id, s.service_category) for s in offered] == [
+        (2, "ContractCertificate"),
+        (3, "Internet"),
+        (4, "OtherCustom"),
+    ]
+    sets = desk.ask(iso2.ServiceDetailReq(service_id=3)).service_parameter_list.parameter_set
+    found = [(s.parameter_set_id, s.parameter[0].string_value, s.parameter[1].int_value) for s in sets]
+    assert found == [(1, "ftp", 20), (2, "ftp", 21), (4, "https", 443)]
+    (custom,) = desk.ask(iso2.ServiceDetailReq(service_id=4)).service_parameter_list.parameter_set
+    assert custom.parameter == [iso2.Parameter(name="Parking", string_value="free")]
+    desk.ask(selection(PaymentOption.Contract, (1, None), (3, 4), (4, 1)))
+
+
+def test_value_added_services_need_tls() -> None:
+    charger = make_charger({"services.internet": ["https"]})
+    assert (
+        Desk(charger, secure=False)
+        .reach(State.SERVICE_DISCOVERY)
+        .ask(iso2.ServiceDiscoveryReq())
+        .service_list
+        is None
+    )
