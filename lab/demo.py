@@ -1,10 +1,12 @@
 """``pnclab demo``: a market, a charger and a car as real processes; the car installs its contract and charges.
 
+It does so twice, in ISO 15118-2 and in ISO 15118-20, at the same charger.
+
 Everything a run leaves lies in one folder. Private keys are in its ``pki/`` and nowhere else::
 
     trace.jsonl            what every process saw, in the order of time
     capture.pcapng         the car's packets of the installing session, TLS keys inside
-    capture-2.pcapng       the same for the second session
+    capture-2.pcapng       the same for the session of ISO 15118-20
     report.html            both sessions as sequence diagram and waterfall
     logs/                  what each process wrote to its log
     pki/                   certificate hierarchy, market database, and the car's folder with its contracts
@@ -24,6 +26,7 @@ from rich.console import Console
 from rich.text import Text
 
 from lab import loopback, wording
+from lab.comparison import comparison_table, installing
 from lab.model import CAR, CHARGER, MARKET, Run
 from lab.narration import LAB, MAKER, PROVIDER, Line, Narrator, session_story
 from lab.processes import ProcessError, Processes
@@ -38,6 +41,16 @@ EXIT_PROCESS_FAILED = 3
 # The car charges in a few short rounds, so that the demo is quick.
 ROUNDS = 5
 INTERVAL_S = 0.2
+
+SESSIONS = (
+    ("iso2", "capture.pcapng", "Plugs in and speaks ISO 15118-2. It owns no contract."),
+    (
+        "iso20-ac",
+        "capture-2.pcapng",
+        "Plugs in again and speaks ISO 15118-20, which has contracts of its own.",
+    ),
+)
+"""What the car speaks, where its packets go, and how it is announced."""
 
 
 class DemoError(Exception):
@@ -126,7 +139,7 @@ async def run(settings: Settings, console: Console) -> int:
 
 
 async def _perform(demo: Demo, processes: Processes) -> None:
-    """Set the stage, start the market and the charger, and send the car twice."""
+    """Set the stage, start the market and the charger, and send the car once in each edition."""
     tell = demo.narrator.tell
     tell(LAB, f"A new run in {shown(demo.directory)}.")
     init_folder(demo.pki, now=datetime.now(UTC), entropy=SystemEntropy())
@@ -163,14 +176,10 @@ async def _perform(demo: Demo, processes: Processes) -> None:
     pcid = await _build_car(demo, processes, url)
     await _onboard(demo, processes, url, pcid)
 
-    for number, capture in ((1, "capture.pcapng"), (2, "capture-2.pcapng")):
+    for number, (protocol, capture, opening) in enumerate(SESSIONS, start=1):
         demo.narrator.blank()
-        tell(
-            CAR,
-            "Plugs in. It owns no contract." if number == 1 else "Comes back and plugs in again.",
-            _how_found(demo, address),
-        )
-        await processes.run(f"car-{number}", _car_command(demo, address, number, capture))
+        tell(CAR, opening, _how_found(demo, address))
+        await processes.run(f"car-{number}", _car_command(demo, address, number, protocol, capture))
         for line in _last_session(demo):
             tell(line.actor, line.text, line.why, at=line.at)
 
@@ -191,11 +200,11 @@ def _charger_command(demo: Demo, url: str) -> list[str]:
     return [*base, "--no-sdp", "--listen", f"{loopback.address()}:0"]
 
 
-def _car_command(demo: Demo, address: str, number: int, capture: str) -> list[str]:
+def _car_command(demo: Demo, address: str, number: int, protocol: str, capture: str) -> list[str]:
     where = ["--interface", loopback.name()] if demo.discovery else ["--connect", address]
     return [
         *(command("evcc"), "run", "--json", "--vehicle", str(demo.vehicle)),
-        *("--rounds", str(ROUNDS), "--interval", str(INTERVAL_S)),
+        *("--protocols", protocol, "--rounds", str(ROUNDS), "--interval", str(INTERVAL_S)),
         *("--capture", str(demo.directory / capture)),
         *where,
         *demo.trace(f"car-{number}"),
@@ -217,7 +226,9 @@ async def _build_car(demo: Demo, processes: Processes, url: str) -> str:
     )
     pcid = str(built.get("pcid", ""))
     demo.narrator.tell(
-        MAKER, f"Built car {pcid}.", "Its provisioning certificate went to the pool, its key into the car."
+        MAKER,
+        f"Built car {pcid}.",
+        "Its provisioning certificates went to the pool, its keys into the car.",
     )
     return pcid
 
@@ -231,7 +242,7 @@ async def _onboard(demo: Demo, processes: Processes, url: str, pcid: str) -> Non
     demo.narrator.tell(
         PROVIDER,
         f"Made contract {onboarded.get('emaid', '')} for it.",
-        "Key sealed for this car, own copy deleted; the signed bundle waits in the pool.",
+        "Keys sealed for this car, own copies deleted; a signed bundle for each edition waits in the pool.",
     )
 
 
@@ -287,7 +298,7 @@ ARTEFACTS = (
     ("report.html", "both sessions drawn; open it in a browser"),
     ("capture.pcapng", "the car's packets, TLS keys inside; open it in Wireshark"),
     ("trace.jsonl", "every event of every process, one JSON object a line"),
-    ("pki", "the certificates, and the car with its contract"),
+    ("pki", "the certificates, and the car with its contracts"),
 )
 
 
@@ -303,6 +314,9 @@ def _show(demo: Demo, told: Run, console: Console) -> None:
     if line is not None:
         console.print(line)
     console.print()
+    if len(both := installing(told.sessions)) > 1:
+        console.print(comparison_table(both, ascii_only=is_ascii(console)))
+        console.print()
     console.print(machinery(told))
     console.print()
     left = [(demo.directory / name, what) for name, what in ARTEFACTS if (demo.directory / name).exists()]

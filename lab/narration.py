@@ -120,5 +120,5 @@ def _installation_story(session: Session, exchange: Exchange) -> Iterator[Line]:
             exchange.response.t,
             CAR,
             f"Has its contract {session.emaid} after {wording.duration(exchange.elapsed_s)}.",
-            "Four signatures fit, the key opens, and it belongs to the certificate.",
+            "The signature fits, the key opens, and it belongs to the certificate.",
         )

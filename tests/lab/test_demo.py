@@ -20,7 +20,7 @@ def new(tmp_path: Path, *, discovery: bool) -> demo.Demo:
 def test_with_discovery_nobody_is_told_an_address(tmp_path: Path) -> None:
     run = new(tmp_path, discovery=True)
     charger = demo._charger_command(run, "http://127.0.0.1:1")
-    car = demo._car_command(run, "[::1]:7", 1, "capture.pcapng")
+    car = demo._car_command(run, "[::1]:7", 1, "iso2", "capture.pcapng")
     assert "--interface" in charger
     assert "--interface" in car
     assert not {"--no-sdp", "--listen"} & set(charger)
@@ -30,7 +30,7 @@ def test_with_discovery_nobody_is_told_an_address(tmp_path: Path) -> None:
 def test_without_discovery_the_car_is_told(tmp_path: Path) -> None:
     run = new(tmp_path, discovery=False)
     assert {"--no-sdp", "--listen"} <= set(demo._charger_command(run, "http://127.0.0.1:1"))
-    car = demo._car_command(run, "[::1]:7", 1, "capture.pcapng")
+    car = demo._car_command(run, "[::1]:7", 1, "iso2", "capture.pcapng")
     assert car[car.index("--connect") + 1] == "[::1]:7"
     assert [name for name, _ in run.traces] == ["charger", "car-1"]
 

@@ -60,6 +60,7 @@ ALLOWED: dict[str, set[str]] = {
     "DELETE /v1/root/rootCerts/{root_certificate_id}": {"admin"},
     "GET /v1/root/ctl": EVERYBODY,
     "POST /oem/v1/vehicles": MAKER,
+    "GET /oem/v1/suites": MAKER,
     "GET /oem/v1/vehicles": MAKER,
     "GET /oem/v1/vehicles/{pcid}": MAKER,
     "POST /oem/v1/vehicles/{pcid}/key": MAKER,
