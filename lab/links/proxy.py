@@ -341,7 +341,7 @@ class Proxy:
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         """Connect to the target; None where nobody answers."""
-        await asyncio.sleep(self.medium.resolve_s())
+        await asyncio.sleep(self.medium.resolve_s(self.target.host))
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 return await asyncio.open_connection(self.target.host, self.target.port)

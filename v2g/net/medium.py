@@ -5,6 +5,7 @@ named by the seed and its purpose, so that the packets of one connection do not 
 """
 
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from random import Random
 
 from v2g.net.link import Link
@@ -57,9 +58,13 @@ class Medium:
         self.connections += 1
         return Path(self, stream_of(self.seed, f"connection {self.connections}"))
 
-    def resolve_s(self) -> float:
-        """Draw how long it takes to resolve a name."""
-        return self.link.dns.sample(self._dns)
+    def resolve_s(self, host: str) -> float:
+        """Draw how long it takes to resolve a host's name; an address takes no time."""
+        try:
+            ip_address(host)
+        except ValueError:
+            return self.link.dns.sample(self._dns)
+        return 0.0
 
     def counts(self, *, up: bool) -> WayCounts:
         """Return what happened to the packets of one way; a live object."""

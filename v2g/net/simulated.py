@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 
 from v2g.endpoint import DYNAMIC_PORTS, Endpoint
 from v2g.errors import ConnectError, InterfaceError, V2GError
@@ -94,8 +94,7 @@ class SimulatedNetwork:
 
     async def _connect_over(self, medium: Medium, target: Endpoint) -> SimulatedStream:
         loop = asyncio.get_running_loop()
-        if _is_name(target.host):
-            await asyncio.sleep(medium.resolve_s())
+        await asyncio.sleep(medium.resolve_s(target.host))
         flow = Flow(medium.path(), loop, accepts=lambda: self._listener(target) is not None)
         near, far = self._pair(target, flow)
         outcome: asyncio.Future[str] = loop.create_future()
@@ -283,11 +282,3 @@ class SimulatedDatagrams:
     async def close(self) -> None:
         """Close the socket."""
         self._network.forget(self)
-
-
-def _is_name(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return True
-    return False
