@@ -102,7 +102,7 @@ class Asker:
 
     async def ask(self, question: bytes) -> bytes:
         """Return the answer to a request."""
-        head = f"POST /ocsp HTTP/1.1\r\nHost: x\r\nContent-Type: {OCSP_REQUEST}\r\nContent-Length: {len(question)}\r\n\r\n"
+        head = f"POST /ocsp HTTP/1.1\r\nHost: localhost\r\nContent-Type: {OCSP_REQUEST}\r\nContent-Length: {len(question)}\r\n\r\n"
         self._writer.write(head.encode() + question)
         answer = await self._reader.readuntil(b"\r\n\r\n")
         if not answer.startswith(b"HTTP/1.1 200"):

@@ -136,7 +136,7 @@ def _http(job: Job, request: bytes) -> bytes:
         }
     ).encode()
     flag = "broadcast: true\r\n" if job.broadcast else ""
-    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{flag}Content-Length: {len(body)}\r\n\r\n"
+    head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{flag}Content-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
