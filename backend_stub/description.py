@@ -122,6 +122,8 @@ class Policy:
     """How long a provider waits for its peers when the caller gave no deadline."""
     entitlement: Entitlement = Entitlement.CODE
     events: EventRules = field(default_factory=EventRules)
+    remake_contracts: bool = False
+    """Contracts of a car that gets another key are made anew for it; else they end."""
 
 
 @dataclass(frozen=True, slots=True)

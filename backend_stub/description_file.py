@@ -66,6 +66,7 @@ class _MarketSection(_Section):
 class _PolicySection(_Section):
     peer_timeout_ms: int = 3000
     entitlement: Entitlement = Entitlement.CODE
+    remake_contracts: bool = False
     keep_events_days: int = 90
     webhook_hosts: list[str] = []
     webhook_retries_s: tuple[float, ...] = (3600.0,) * 3
@@ -173,7 +174,7 @@ class _Reader:
             webhook_hosts=frozenset(section.webhook_hosts),
             webhook_retries_s=section.webhook_retries_s,
         )
-        return Policy(section.peer_timeout_ms / 1000, section.entitlement, rules)
+        return Policy(section.peer_timeout_ms / 1000, section.entitlement, rules, section.remake_contracts)
 
     def _names(self) -> Sequence[str]:
         names: list[str] = []

@@ -37,6 +37,7 @@ from backend_stub.federation.signing import FederatedProvisioningService
 from backend_stub.msp import store as msp_store
 from backend_stub.msp.authorization import AuthorizationDesk, ContractAuthorizer
 from backend_stub.msp.entitlement import Entitlements
+from backend_stub.msp.following import VoidContracts
 from backend_stub.msp.interface import MobilityServiceProvider
 from backend_stub.msp.service import ContractDesk, Operator, Partners
 from backend_stub.namespaces import Edition
@@ -225,6 +226,9 @@ async def open_market(
         rules=place.events,
         feeds={peer.name: peer for peer in place.peers},
     )
+    if not tools.away(Role.MSP):
+        void = VoidContracts(msp, pools.ccp, over_the_air.events, remake=place.remake_contracts)
+        background.append(void.run)
     return Market(
         name=place.name,
         oem=oem,

@@ -41,3 +41,5 @@ class Place:
     """Who keeps the vehicle register; None: this provider."""
     events: EventRules = field(default_factory=EventRules)
     """How events are kept and delivered."""
+    remake_contracts: bool = False
+    """Contracts of a car that gets another key are made anew for it; else they end."""

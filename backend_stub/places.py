@@ -68,6 +68,7 @@ def place_of(
         elsewhere=elsewhere or {},
         register_keeper=_register_keeper(description, provider, peers),
         events=description.policy.events,
+        remake_contracts=description.policy.remake_contracts,
     )
 
 

@@ -2,12 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from cryptography import x509
 
 from backend_stub.errors import Code, MarketError
 from backend_stub.namespaces import Edition
+
+
+class Drop(StrEnum):
+    """Why a contract left the pool, as ``oem.contract.deleted`` tells it under ``reason``."""
+
+    ENDED = "the contract has ended"
+    KEY_CHANGED = "the car has another provisioning certificate"
+    CAR_GONE = "the car was withdrawn"
+    RESET = "the car was reset"
 
 
 @dataclass(frozen=True, slots=True)

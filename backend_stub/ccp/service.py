@@ -13,6 +13,7 @@ from backend_stub.ccp.interface import (
     Collection,
     Contract,
     Delivery,
+    Drop,
     Installation,
     NotSignedError,
     SignedBundle,
@@ -38,9 +39,6 @@ from v2g.trace import Tracer
 
 _log = logging.getLogger(__name__)
 
-_KEY_CHANGED = "the car has another provisioning certificate"
-_CAR_GONE = "the car was withdrawn"
-_RESET = "the car was reset"
 
 _PROVIDER_LENGTH = 5
 """Country and provider id at the beginning of an eMAID."""
@@ -206,7 +204,7 @@ class BundlePool:
                 if pcid is not None:
                     found = True
                     shelf.delete(connection, emaid)
-                    record(connection, _deleted(emaid, pcid, now, "the contract has ended", edition))
+                    record(connection, _deleted(emaid, pcid, now, Drop.ENDED, edition))
             if not found:
                 raise MarketError(Code.NO_CONTRACT, f"no contract {emaid}")
 
@@ -219,10 +217,7 @@ class BundlePool:
         def work(connection: sa.Connection) -> None:
             for edition, shelf in store.SHELVES.items():
                 found = shelf.delete_many(connection, emaids)
-                gone = (
-                    _deleted(emaid, pcid, now, "the contract has ended", edition)
-                    for emaid, pcid in found.items()
-                )
+                gone = (_deleted(emaid, pcid, now, Drop.ENDED, edition) for emaid, pcid in found.items())
                 record(connection, *gone)
 
         await self._database.write(work)
@@ -258,7 +253,9 @@ class BundlePool:
                 # The operators of the contracts learn of it, each of its own, and once.
                 new = [emaid for emaid in emaids if emaid not in gone]
                 told = [Event(EventType.FACTORY_RESET, now, emaid, pcid) for emaid in new]
-                record(connection, *told, *(_deleted(emaid, pcid, now, _RESET, edition) for emaid in emaids))
+                record(
+                    connection, *told, *(_deleted(emaid, pcid, now, Drop.RESET, edition) for emaid in emaids)
+                )
                 gone += new
             return gone
 
@@ -289,7 +286,7 @@ class BundlePool:
     ) -> None:
         """See :class:`~backend_stub.pcp.interface.ProvisioningFollower`."""
         now = self._now()
-        reason = _CAR_GONE if key_fingerprint is None else _KEY_CHANGED
+        reason = Drop.CAR_GONE if key_fingerprint is None else Drop.KEY_CHANGED
 
         def work(connection: sa.Connection) -> Sequence[str]:
             emaids = store.SHELVES[edition].drop_sealed_for_others(connection, pcid, key_fingerprint)
@@ -432,5 +429,5 @@ class BundlePool:
         )
 
 
-def _deleted(emaid: str, pcid: str, now: datetime, reason: str, edition: Edition) -> Event:
+def _deleted(emaid: str, pcid: str, now: datetime, reason: Drop, edition: Edition) -> Event:
     return Event(EventType.OEM_CONTRACT_DELETED, now, emaid, pcid, {"reason": reason}, spelling(edition))
