@@ -16,6 +16,7 @@ from backend_stub.errors import Code, MarketError
 from backend_stub.events import EventType
 from backend_stub.events.bell import Bell
 from backend_stub.events.signing import is_signed, new_secret
+from backend_stub.namespaces import SPELLINGS, Edition
 from backend_stub.telematics import store
 from backend_stub.telematics.checking import RefusedBundleError, check
 from backend_stub.telematics.interface import (
@@ -235,7 +236,7 @@ class MailOffice:
 
         Raises RefusedBundleError, and MarketError where trying again may help.
         """
-        if not self._is_ours(notice) or notice.type is EventType.OEM_CONTRACT_DELETED:
+        if not self._is_ours(notice) or notice.type is EventType.OEM_CONTRACT_DELETED or _is_iso20(notice):
             return None
         if "contractCert" not in notice.facts:
             return None  # only the default has moved
@@ -292,6 +293,8 @@ class MailOffice:
     ) -> Outcome:
         if not self._is_ours(notice):
             return Outcome(HTTPStatus.OK, "ignored: not a car of this maker")
+        if _is_iso20(notice):
+            return Outcome(HTTPStatus.OK, "ignored: contracts of ISO 15118-20 are installed at the charger")
         if notice.type is EventType.OEM_CONTRACT_DELETED:
             known = store.withdraw(connection, notice.emaid, str(notice.facts.get("reason", "")), now)
             return Outcome(HTTPStatus.OK, "withdrawn" if known else "ignored: no such contract here")
@@ -313,6 +316,11 @@ class MailOffice:
 
 def _set_position(connection: sa.Connection, read: Position) -> None:
     store.set_setting(connection, _CURSOR + read.feed, str(read.sequence))
+
+
+def _is_iso20(notice: Notice) -> bool:
+    """Say whether an event is about the -20 half of a contract: the mailbox holds one document a contract, that of -2."""
+    return SPELLINGS.get(notice.namespace) is Edition.ISO20
 
 
 def notice_of(event_id: str, event_type: str, namespace: str, payload: dict[str, object]) -> Notice:
