@@ -3,6 +3,7 @@
 The pipe carries JSON messages that end with a zero byte [Chrome DevTools Protocol, --remote-debugging-pipe].
 """
 
+import base64
 import json
 import os
 import queue
@@ -140,8 +141,6 @@ class Page:
 
     def picture(self) -> bytes:
         """Return the window as PNG."""
-        import base64
-
         return base64.b64decode(self.send("Page.captureScreenshot", format="png")["data"])
 
     def _note(self, method: str, params: Mapping[str, Any]) -> None:

@@ -102,6 +102,8 @@ async def describe_chain(
     chain: Sequence[x509.Certificate], at: datetime, revocations: RevocationSource
 ) -> list[CertificateLine]:
     """Describe a chain, leaf first; each certificate but the last is judged with the next as its issuer."""
+    if not chain:
+        return []
     checker = await revocations.checker(chain[:-1]) if len(chain) > 1 else None
     above: Iterable[x509.Certificate | None] = [*chain[1:], None]
     return [
