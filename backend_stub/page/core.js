@@ -67,7 +67,8 @@ export async function call(method, url, body, signal) {
   const content = body === undefined ? {} : { "Content-Type": "application/json" };
   let answer;
   try {
-    answer = await fetch(url, { method, headers: headers(content), body: body === undefined ? undefined : JSON.stringify(body), signal });
+    // Without credentials of the browser's own: it would ask for a password where OAuth names Basic.
+    answer = await fetch(url, { method, credentials: "omit", headers: headers(content), body: body === undefined ? undefined : JSON.stringify(body), signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refusal(0, ["The market does not answer. Is it still running?"], "");
@@ -159,7 +160,7 @@ export async function follow(state) {
     addEventListener("pagehide", hide);
     try {
       const more = last === null ? {} : { "Last-Event-ID": String(last) };
-      const answer = await fetch("/v1/events/stream?heartbeatS=5", { headers: headers(more), cache: "no-store", signal: gone.signal });
+      const answer = await fetch("/v1/events/stream?heartbeatS=5", { headers: headers(more), cache: "no-store", credentials: "omit", signal: gone.signal });
       if (!answer.ok) throw new Refusal(answer.status, [], "");
       state("on");
       pause = 1000;

@@ -295,7 +295,7 @@ def router(telematics: Telematics, cars: CarDoor) -> APIRouter:
     ) -> WebhookAnswer:
         """Fetch a contract from the pool, check it, and put it into the car's mailbox, as its event would have it.
 
-        For the maker's staff, where the event came too early or was refused. Repeating it changes nothing.
+        For the maker's staff, where the event came too early or was refused. However often: one item waits for the car.
         """
         party.check_vehicle(pcid)
         notice = Notice(
