@@ -2,7 +2,7 @@
 
 Each round builds a new car with a contract that waits for it, and lets it install and charge: in ISO 15118-2, and then
 in ISO 15118-20 (AC), whose contract is another one. Measured from the car's trace and the processes' own memory
-figures; medians over the rounds. The charger has served one
+figures; medians over the rounds. What the car waits between two rounds of charging is not counted. The charger has served one
 car before, as a charger in the field has; what the very first car sees is printed beside it.
 
 Run as ``python -m benchmarks.session [--json] [--rounds N]``.
@@ -207,7 +207,7 @@ def _read(session: Session, started: float) -> _Round:
     assert installation is not None
     assert session.tls is not None
     return _Round(
-        session_s=last.t - (connected.t - (connected.number("elapsed_s") or 0.0)),
+        session_s=last.t - (connected.t - (connected.number("elapsed_s") or 0.0)) - _waited_s(session),
         first_message_s=first.t - started,
         handshake_s=session.tls.number("elapsed_s") or 0.0,
         installation_s=installation.elapsed_s or 0.0,
@@ -215,6 +215,12 @@ def _read(session: Session, started: float) -> _Round:
         loop_s=median(each.elapsed_s or 0.0 for each in session.exchanges if each.name in _LOOPS),
         pairs=len(session.exchanges),
     )
+
+
+def _waited_s(session: Session) -> float:
+    """Return how long the car waited between the rounds of the charge loop, which is its own choice."""
+    loop = [each for each in session.exchanges if each.name in _LOOPS]
+    return sum(each.before_s or 0.0 for each in loop[1:])
 
 
 def _peaks_mb(traces: Sequence[tuple[str, Path]]) -> dict[str, float]:
