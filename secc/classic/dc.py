@@ -6,7 +6,7 @@ from typing import Any
 from secc.classic.context import ClassicContext as Context
 from secc.classic.words import Words
 from secc.dc_supply import DcRating
-from secc.table import Refusal, Reply, Request
+from secc.table import Refusal, Reply, Request, Row, To, row
 from secc.waiting import overdue
 from secc.wishes import Wish, next_wish
 from v2g import timing
@@ -88,6 +88,39 @@ class DcSteps:
     """The handlers of the four messages that DC charging has alone, in the words of one protocol."""
 
     words: Words
+
+    def rows(self, *after_loop: To) -> tuple[Row, ...]:
+        """Return the rows of the four messages; ``after_loop`` is where else CurrentDemand may lead."""
+        messages, state = self.words.messages, self.words.state
+        return (
+            row(
+                state("CABLE_CHECK"),
+                messages.CableCheckReq,
+                self.cable_check,
+                To(state("CABLE_CHECK"), "Ongoing"),
+                To(state("PRE_CHARGE"), "Finished"),
+            ),
+            *(
+                row(state(before), messages.PreChargeReq, self.pre_charge, state("PRE_CHARGED"))
+                for before in ("PRE_CHARGE", "PRE_CHARGED")
+            ),
+            *(
+                row(
+                    state(before),
+                    messages.CurrentDemandReq,
+                    self.current_demand,
+                    state("CHARGING_DC"),
+                    *after_loop,
+                )
+                for before in ("CURRENT_DEMAND", "CHARGING_DC")
+            ),
+            row(
+                state("WELDING_DETECTION"),
+                messages.WeldingDetectionReq,
+                self.welding_detection,
+                state("WELDING_DETECTION"),
+            ),
+        )
 
     def cable_check(self, request: Request[Any], context: Context) -> Reply | Refusal:
         """Test the isolation of the cable; Ongoing until it is done, for 38 s at most."""

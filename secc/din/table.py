@@ -7,7 +7,6 @@ from secc.din.values import WORDS
 from secc.table import Table, To, row
 from v2g.messages import din
 
-_DC = DcSteps(WORDS)
 _STOPPABLE = [state for state in State if state is not State.SESSION_SETUP and state not in WHILE_POWER_FLOWS]
 """Where a car may leave: everywhere but while power flows, which PowerDelivery has to end first."""
 
@@ -41,17 +40,7 @@ TABLE = Table(
             To(State.CHARGE_PARAMETERS, "Ongoing"),
             To(State.CABLE_CHECK, "Finished"),
         ),
-        row(
-            State.CABLE_CHECK,
-            din.CableCheckReq,
-            _DC.cable_check,
-            To(State.CABLE_CHECK, "Ongoing"),
-            To(State.PRE_CHARGE, "Finished"),
-        ),
-        *(
-            row(state, din.PreChargeReq, _DC.pre_charge, State.PRE_CHARGED)
-            for state in (State.PRE_CHARGE, State.PRE_CHARGED)
-        ),
+        *DcSteps(WORDS).rows(),
         row(
             State.PRE_CHARGED,
             din.PowerDeliveryReq,
@@ -59,21 +48,11 @@ TABLE = Table(
             To(State.CURRENT_DEMAND, "ready"),
             To(State.WELDING_DETECTION, "not ready"),
         ),
-        *(
-            row(state, din.CurrentDemandReq, _DC.current_demand, State.CHARGING_DC)
-            for state in (State.CURRENT_DEMAND, State.CHARGING_DC)
-        ),
         row(
             State.CHARGING_DC,
             din.PowerDeliveryReq,
             charging.power_delivery_while_charging,
             To(State.WELDING_DETECTION, "not ready"),
-        ),
-        row(
-            State.WELDING_DETECTION,
-            din.WeldingDetectionReq,
-            _DC.welding_detection,
-            State.WELDING_DETECTION,
         ),
         *(row(state, din.SessionStop, charging.session_stop, None) for state in _STOPPABLE),
     ),

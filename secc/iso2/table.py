@@ -27,8 +27,6 @@ _STOPPABLE = (
 )
 """Where a car may leave: everywhere but while power flows, which PowerDelivery has to end first."""
 
-_DC = DcSteps(WORDS)
-
 TABLE = Table(
     State.SESSION_SETUP,
     (
@@ -108,33 +106,13 @@ TABLE = Table(
             To(State.SESSION_STOP, "Stop"),
             To(State.NEW_PARAMETERS, "Renegotiate"),
         ),
-        row(
-            State.CABLE_CHECK,
-            iso2.CableCheckReq,
-            _DC.cable_check,
-            To(State.CABLE_CHECK, "Ongoing"),
-            To(State.PRE_CHARGE, "Finished"),
-        ),
-        *(
-            row(state, iso2.PreChargeReq, _DC.pre_charge, State.PRE_CHARGED)
-            for state in (State.PRE_CHARGE, State.PRE_CHARGED)
-        ),
+        *DcSteps(WORDS).rows(To(State.METERING_RECEIPT, "ReceiptRequired")),
         row(
             State.PRE_CHARGED,
             iso2.PowerDeliveryReq,
             charging.dc_power_delivery,
             To(State.CURRENT_DEMAND, "Start"),
             To(State.WELDING_DETECTION, "Stop"),
-        ),
-        *(
-            row(
-                state,
-                iso2.CurrentDemandReq,
-                _DC.current_demand,
-                State.CHARGING_DC,
-                To(State.METERING_RECEIPT, "ReceiptRequired"),
-            )
-            for state in (State.CURRENT_DEMAND, State.CHARGING_DC)
         ),
         row(
             State.CHARGING_DC,
@@ -164,12 +142,6 @@ TABLE = Table(
             charging.power_delivery,
             To(State.CHARGING_STATUS, "Start"),
             To(State.SESSION_STOP, "Stop"),
-        ),
-        row(
-            State.WELDING_DETECTION,
-            iso2.WeldingDetectionReq,
-            _DC.welding_detection,
-            State.WELDING_DETECTION,
         ),
         *(row(state, iso2.SessionStopReq, charging.session_stop, None) for state in _STOPPABLE),
     ),
