@@ -4,12 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test bench bench-exi check-schema fuzz lint format lock clean help
+.PHONY: demo test bench bench-exi bench-market check-schema fuzz lint format lock clean help
 
 help:
 	@echo "make demo    a car installs its contract live at a charger, and charges"
 	@echo "make test    lint, types, import rules and all tests"
 	@echo "make bench   figures: session, codec, memory"
+	@echo "make bench-market  a market of 100,000 cars against its targets: seeded at the first run, which takes minutes"
 	@echo "make bench-exi     both EXI engines beside whatever other codecs the machine has"
 	@echo "make check-schema  message classes against official XSD files: XSD=folder"
 	@echo "make fuzz    coverage-guided fuzzing: TIME=60 seconds a target, TARGET=name for one"
@@ -51,6 +52,11 @@ bench: .venv/dev.stamp
 
 bench-exi: .venv/dev.stamp
 	$(BIN)/python -m benchmarks.exi_peers
+
+VEHICLES ?= 100000
+
+bench-market: .venv/dev.stamp
+	$(BIN)/python -m benchmarks.market --vehicles $(VEHICLES)
 
 check-schema: .venv/run.stamp
 	@$(BIN)/exi check-schema $(or $(XSD),$(error say where the XSD files are: make check-schema XSD=folder))

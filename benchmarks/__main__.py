@@ -16,7 +16,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-BENCHMARKS = ("session", "codec", "market")
+BENCHMARKS = ("session", "codec")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
