@@ -10,8 +10,9 @@ on a stream neither can happen. Loss, too, is not one: the link's TCP turns it i
 
 import enum
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -227,9 +228,12 @@ class Silence(_After, frozen=True, kw_only=True, tag="silence"):
 
 
 AnyToxic = Late | Bandwidth | Drip | Pause | Reset | Truncate | Silence
-TOXICS: dict[str, type[Any]] = {
-    str(kind.__struct_config__.tag): kind for kind in (Late, Bandwidth, Drip, Pause, Reset, Truncate, Silence)
-}
+TOXICS: Mapping[str, type[Any]] = MappingProxyType(
+    {
+        str(kind.__struct_config__.tag): kind
+        for kind in (Late, Bandwidth, Drip, Pause, Reset, Truncate, Silence)
+    }
+)
 """Every fault that lives in a link, by the name that scenario files and commands use."""
 
 
