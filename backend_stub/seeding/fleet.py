@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from backend_stub.numbering import DIGITS_AND_CAPITALS, WITHOUT_LOOKALIKES, draw
+from backend_stub.numbering import DIGITS_AND_CAPITALS, WITHOUT_LOOKALIKES, check_character, draw
 from backend_stub.proofs import new_secret
 from backend_stub.vins import new_vin
 from pki.entropy import SeededEntropy
@@ -54,7 +54,8 @@ class Fleet:
     def car(self, number: int) -> Car:
         """Return what car ``number`` is called."""
         entropy = SeededEntropy(self._label + b"%d" % number)
-        pcid = self._wmi + draw(entropy, WITHOUT_LOOKALIKES, _PCID_SERIAL_LENGTH)
+        name = self._wmi + draw(entropy, WITHOUT_LOOKALIKES, _PCID_SERIAL_LENGTH)
+        pcid = name + check_character(name)
         vin = new_vin(self._wmi, entropy)
         return Car(pcid, vin, self._evccid(number), new_secret(entropy))
 
