@@ -9,7 +9,7 @@ from pathlib import Path
 import exi
 from benchmarks.market.federated import federated
 from benchmarks.market.figures import answers, many
-from benchmarks.market.ground import prepare
+from benchmarks.market.ground import certificates, prepare
 from benchmarks.market.report import Figure, as_json
 
 PARTS = ("sqlite", "postgresql", "federated", "many")
@@ -52,9 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _figures(options: argparse.Namespace) -> Iterator[Figure]:
     parts = options.only or PARTS
-    ground = prepare(options.cache, options.vehicles, None)
     if "sqlite" in parts:
-        yield from answers(ground, "SQLite", options.rate, options.seconds)
+        yield from answers(
+            prepare(options.cache, options.vehicles, None), "SQLite", options.rate, options.seconds
+        )
     server = os.environ.get(VARIABLE)
     if "postgresql" in parts and server:
         there = prepare(options.cache, options.vehicles, server)
@@ -62,7 +63,7 @@ def _figures(options: argparse.Namespace) -> Iterator[Figure]:
     if "federated" in parts:
         yield from federated()
     if "many" in parts:
-        yield from many(ground)
+        yield from many(certificates(options.cache))
 
 
 if __name__ == "__main__":

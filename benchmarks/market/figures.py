@@ -95,14 +95,14 @@ def _silent(_line: str) -> None:
     pass
 
 
-def many(ground: Ground) -> Iterator[Figure]:
+def many(pki: Path) -> Iterator[Figure]:
     """Measure seeding, and the end of many contracts in one call, on a small market of its own."""
     with tempfile.TemporaryDirectory() as place:
         database = str(Path(place) / "market.db")
-        rate = seed(ground.pki, database, SMALL)
+        rate = seed(pki, database, SMALL)
         facts = {"contracts": f"{rate * CONTRACTS:.0f} a second"}
         yield Figure(f"seeding {SMALL} cars with {CONTRACTS} contracts each", rate, "cars/s", facts=facts)
-        small = Ground(ground.pki, database, SMALL)
+        small = Ground(pki, database, SMALL)
         emaids = [small.emaids().emaid(car, number) for car in range(SMALL) for number in range(CONTRACTS)]
         with serving(*market_of(small)) as server:
             started, used = time.perf_counter(), server.cpu_s()

@@ -85,6 +85,17 @@ class Ground:
 
 def prepare(cache: Path, vehicles: int, postgresql: str | None) -> Ground:
     """Return a market with so many cars, seeded now as far as it is not; in a file, or on a PostgreSQL server."""
+    pki = certificates(cache)
+    database = str(cache / ("market.db" if vehicles == 100_000 else f"market-{vehicles}.db"))
+    if postgresql is not None:
+        root = fingerprint_sha256(Hierarchy.load(pki)["v2g_root"].certificate)
+        database = _database_on(postgresql, f"pnclab_bench_{root[:12]}_{vehicles}")
+    seed(pki, database, vehicles)
+    return Ground(pki, database, vehicles)
+
+
+def certificates(cache: Path) -> Path:
+    """Return the folder of the certificates of all measured markets, made now if it is not there."""
     pki = cache / "pki"
     if not pki.exists():
         cache.mkdir(parents=True, exist_ok=True)
@@ -92,12 +103,7 @@ def prepare(cache: Path, vehicles: int, postgresql: str | None) -> Ground:
         shutil.rmtree(draft, ignore_errors=True)
         Hierarchy.create(now=datetime.now(UTC) - timedelta(hours=1), entropy=SystemEntropy()).save(draft)
         draft.rename(pki)
-    database = str(cache / ("market.db" if vehicles == 100_000 else f"market-{vehicles}.db"))
-    if postgresql is not None:
-        root = fingerprint_sha256(Hierarchy.load(pki)["v2g_root"].certificate)
-        database = _database_on(postgresql, f"pnclab_bench_{root[:12]}_{vehicles}")
-    seed(pki, database, vehicles)
-    return Ground(pki, database, vehicles)
+    return pki
 
 
 def seed(pki: Path, database: str, vehicles: int) -> float:
