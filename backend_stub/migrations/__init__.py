@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from backend_stub.errors import DatabaseError
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision; a constant, so that a start with up-to-date tables need not load alembic."""
 
 FIRST = "0001"

@@ -24,13 +24,14 @@ _vehicles = sa.Table(
     # Empty until the PCP has confirmed the upload.
     sa.Column("uploaded_at", UtcDateTime),
     # Cars of before there were VINs and regions have none.
-    sa.Column("vin", sa.String(17), unique=True),
+    sa.Column("vin", sa.String(17)),
     sa.Column("region", sa.String(32)),
     sa.Column("previous_pcid", sa.String(18)),
     sa.Column("code_sha256", sa.String(64)),
     # The contract that the code was used for.
     sa.Column("code_reference", sa.String(15)),
     sa.Column("code_wrong_tries", sa.Integer),
+    sa.UniqueConstraint("vin", name="oem_vehicle_vin_key"),
 )
 
 
