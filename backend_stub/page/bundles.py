@@ -13,11 +13,11 @@ from backend_stub.errors import MarketError
 from backend_stub.market import Market
 from backend_stub.page.describing import CertificateLine, describe_chain, name_of, under_root
 from backend_stub.rcp.interface import Root, RootType
-from backend_stub.reading import read_bundle
+from backend_stub.reading import SCHEMAS, Message, read_bundle
 from backend_stub.web.fields import Base64Bytes, Body
-from pki.chain import parse
 from v2g.errors import SignatureError
 from v2g.messages import iso2
+from v2g.messages.iso20 import common_messages as cm
 
 
 class SignedPart(Body):
@@ -31,6 +31,7 @@ class SignedPart(Body):
 class BundleView(Body):
     """A bundle under one V2G root."""
 
+    edition: str = Field(description="Of the messages: ISO15118-2 or ISO15118-20.")
     v2gRootFingerprint: str
     v2gRoot: str
     problem: str = Field(description="Why it cannot be handed out or read; empty when all is well.")
@@ -51,12 +52,15 @@ async def bundle_view(market: Market, entry: Contract, roots: Sequence[Root]) ->
     root_name = next(
         (name_of(root.certificate) for root in v2g if root.fingerprint == entry.v2g_root_fingerprint), ""
     )
-    wanted = Collection(entry.emaid, entry.pcid, v2g_root_fingerprint=entry.v2g_root_fingerprint)
+    wanted = Collection(
+        entry.emaid, entry.pcid, v2g_root_fingerprint=entry.v2g_root_fingerprint, edition=entry.edition
+    )
     try:
         document = (await market.ccp.collect(wanted)).response
         return await _decoded(market, entry, root_name, document, roots)
     except MarketError as error:
         return BundleView(
+            edition=entry.edition,
             v2gRootFingerprint=entry.v2g_root_fingerprint,
             v2gRoot=root_name,
             problem=str(error),
@@ -75,28 +79,20 @@ async def bundle_view(market: Market, entry: Contract, roots: Sequence[Root]) ->
 async def _decoded(
     market: Market, entry: Contract, root_name: str, document: bytes, roots: Sequence[Root]
 ) -> BundleView:
-    bundle = read_bundle(document)
+    bundle = read_bundle(document, entry.edition)
     message = bundle.message
-    assert isinstance(message, iso2.V2G_Message)  # what is collected without naming an edition
-    body = message.body.body_element
-    assert isinstance(body, iso2.CertificateInstallationRes)
     try:
         bundle.verify_signature()
         verdict = "verified"
     except SignatureError as error:
         verdict = str(error)
     signed = message.header.signature
-    names = {
-        f"#{body.contract_signature_cert_chain.id}": "the contract's certificate chain",
-        f"#{body.contract_signature_encrypted_private_key.id}": "the contract's private key, sealed",
-        f"#{body.dh_public_key.id}": "the public point that opens the seal",
-        f"#{body.emaid.id}": "the eMAID",
-    }
+    names = _signed_parts(message)
     references = signed.signed_info.reference if signed else []
-    above = body.contract_signature_cert_chain.sub_certificates
-    contract = [bundle.contract_certificate, *map(parse, above.certificate if above else [])]
+    contract = [bundle.contract_certificate, *bundle.contract_sub_cas]
     signer = [bundle.cps_leaf, *bundle.cps_sub_cas]
     return BundleView(
+        edition=entry.edition,
         v2gRootFingerprint=entry.v2g_root_fingerprint,
         v2gRoot=root_name,
         problem="",
@@ -110,11 +106,26 @@ async def _decoded(
         ],
         signerChain=await _described(market, signer, roots, RootType.V2G),
         contractChain=await _described(market, contract, roots, RootType.MO),
-        sealedKeyBytes=len(body.contract_signature_encrypted_private_key.value),
-        dhPublicKey=body.dh_public_key.value.hex(),
+        sealedKeyBytes=len(bundle.envelope.encrypted_private_key),
+        dhPublicKey=bundle.envelope.dh_public_key.hex(),
         document=document,
-        xml=exi.to_xml(message, iso2.SCHEMA),
+        xml=exi.to_xml(message, SCHEMAS[entry.edition]),
     )
+
+
+def _signed_parts(message: Message) -> dict[str, str]:
+    """Return what each reference of the signature means: four parts in -2, one in -20."""
+    if isinstance(message, cm.CertificateInstallationRes):
+        return {f"#{message.signed_installation_data.id}": "the contract's chain and its private key, sealed"}
+    body = message.body.body_element if isinstance(message, iso2.V2G_Message) else None
+    if not isinstance(body, iso2.CertificateInstallationRes):
+        return {}
+    return {
+        f"#{body.contract_signature_cert_chain.id}": "the contract's certificate chain",
+        f"#{body.contract_signature_encrypted_private_key.id}": "the contract's private key, sealed",
+        f"#{body.dh_public_key.id}": "the public point that opens the seal",
+        f"#{body.emaid.id}": "the eMAID",
+    }
 
 
 async def _described(

@@ -66,13 +66,13 @@ function drawWay([from, to, words, dashed], at, width) {
   else points = [cx1 + Math.sign(x2 - x1) * (width / 2 - 14), y2 > y1 ? y1 + H : y1, cx2 - Math.sign(x2 - x1) * (width / 2 - 14), y2 > y1 ? y2 : y2 + H];
   const [a, b, c, d] = points;
   return s("g", {}, s(`path.way${dashed ? ".dashed" : ""}`, { d: `M${a} ${b}L${c} ${d}`, "marker-end": "url(#tip)", "data-to": to }),
-    words && s("text.waytext", { x: (a + c) / 2 + (a === c ? 6 : 0), y: (b + d) / 2 + (b === d ? -6 : 4), "text-anchor": a === c ? "start" : "middle" }, words));
+    words && !(y1 === y2 && width < W) && s("text.waytext", { x: (a + c) / 2 + (a === c ? 6 : 0), y: (b + d) / 2 + (b === d ? -6 : 4), "text-anchor": a === c ? "start" : "middle" }, words));
 }
 
 function drawNode(id, [title, letters, look, address], [x, y], width, roles, provider) {
   const role = roles[id];
   const lines = role ? figures(role.counts) : [];
-  if (id === "car") lines.push("ask by mailbox or charger");
+  if (id === "car") lines.push("mailbox or charger");
   if (id === "charger") lines.push("ask the contract pool");
   const state = role ? (role.up ? "up" : "down") : "unknown";
   const known = role || id === "car" || id === "charger";

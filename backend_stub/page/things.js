@@ -21,6 +21,7 @@ export async function vehicle({ root, signal, name, again, go }) {
       h("tbody", {}, car.contracts.map((line) => contractRow(line, car, again))))) : h("p.soft", {}, "No contract yet. Onboard a driver to make one.")),
     h("section", {}, h("h2", {}, "Mailbox over the air ", api(`/telematics/v1/contracts/${car.pcid}`)), mailbox(car)),
     h("section", {}, h("h2", {}, "Certificate chain ", api(`/v1/oem/provCerts/${car.pcid}`)), chainTree(car.chain, `/v1/oem/provCerts/${car.pcid}`)),
+    car.chainIso20.length ? h("section", {}, h("h2", {}, "Certificate chain for ISO 15118-20 ", api(url)), chainTree(car.chainIso20, url)) : null,
     h("section", {}, h("h2", {}, "V2G roots it holds ", api(url)), car.v2gRoots.length ? h("ul.places", {}, car.v2gRoots.map((root_) => h("li", {}, root_.name || "unknown to the root pool", h("br"), h("small.mono.soft", {}, root_.keyId.slice(0, 16))))) : h("p.soft", {}, "Its maker does not say.")),
     h("section", {}, h("h2", {}, "Its events ", api(`/market/v1/events?pcid=${car.pcid}`)), feed),
   ]);
@@ -76,7 +77,7 @@ export async function contract({ root, signal, name, again }) {
 function bundleBox(bundle, url) {
   if (bundle.problem) return h("div.bundle", {}, h("h3", {}, `Under ${bundle.v2gRoot || bundle.v2gRootFingerprint}`), h("p.problem", {}, bundle.problem));
   return h("div.bundle", {},
-    h("h3", {}, "Under ", bundle.v2gRoot || "a root that the pool does not have", " ", bundle.signature === "verified" ? h("span.tag.good", {}, "signature verified") : h("span.tag.bad", {}, bundle.signature)),
+    h("h3", {}, h("span.tag", {}, bundle.edition), " under ", bundle.v2gRoot || "a root that the pool does not have", " ", bundle.signature === "verified" ? h("span.tag.good", {}, "signature verified") : h("span.tag.bad", {}, bundle.signature)),
     h("p.soft", {}, bundle.algorithm.split("#").at(-1), " · root SHA-256 ", h("span.mono", {}, bundle.v2gRootFingerprint.slice(0, 16)), "…"),
     h("div.scroll", {}, h("table", {}, h("thead", {}, h("tr", {}, ["Part", "What is signed", "SHA-256"].map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, bundle.parts.map((part) => h("tr", {}, h("td.id", {}, part.id), h("td", {}, part.what), h("td.id", {}, `${part.digest.slice(0, 24)}…`)))))),
     h("p", {}, `The private key is sealed for the car's key: ${bundle.sealedKeyBytes} bytes that nobody else can open.`),

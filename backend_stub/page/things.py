@@ -18,6 +18,7 @@ from backend_stub.errors import Code, MarketError
 from backend_stub.federation import calls
 from backend_stub.market import Market
 from backend_stub.msp.interface import DriverContract
+from backend_stub.namespaces import Edition
 from backend_stub.page.bundles import BundleView, bundle_view
 from backend_stub.page.describing import CertificateLine, describe_chain, name_of, under_root
 from backend_stub.rcp.interface import Root, RootType
@@ -61,6 +62,7 @@ class VehicleView(Body):
     previousPcid: str | None
     inPool: bool
     chain: list[CertificateLine] = Field(description="Its certificate first, the OEM root last.")
+    chainIso20: list[CertificateLine] = Field(description="The same for ISO 15118-20; empty without one.")
     v2gRoots: list[HeldRoot] = Field(description="Empty: its maker does not say.")
     contracts: list[CarContractLine]
 
@@ -145,6 +147,12 @@ async def _vehicle(market: Market, pcid: str) -> VehicleView:
         held = _held(entry.chain.v2g_root_key_ids, roots)
     elif book is not None:
         chain = [book.certificate]
+    newer = await market.pcp.find(pcid, Edition.ISO20)
+    if newer is not None:
+        whole = [newer.chain.vehicle, *newer.chain.sub_cas]
+        newer_chain = under_root(whole, _anchors(roots, RootType.OEM))
+    else:
+        newer_chain = []
     vin = book.vin if book else ""
     registration = await market.register.by_vin(vin) if vin else None
     return VehicleView(
@@ -157,6 +165,7 @@ async def _vehicle(market: Market, pcid: str) -> VehicleView:
         previousPcid=book.previous_pcid if book else None,
         inPool=entry is not None,
         chain=await describe_chain(chain, market.now(), market.authority),
+        chainIso20=await describe_chain(newer_chain, market.now(), market.authority),
         v2gRoots=held,
         contracts=await _contracts_of(market, pcid, roots),
     )

@@ -14,7 +14,7 @@ export async function start({ root, signal }) {
   const choice = h("div.choice", { role: "group", "aria-label": "Provider shown" });
   const state = h("span.soft", { role: "status" });
   const feed = h("ol.feed", {});
-  add(root, [head(marketName, h("button.act", { type: "button", click: () => buildVehicle() }, "Build a vehicle"), h("button.act", { type: "button", click: () => onboard({}) }, "Onboard a driver")),
+  add(root, [head(marketName === "market" ? "The market" : `Provider ${marketName}`, h("button.act", { type: "button", click: () => buildVehicle() }, "Build a vehicle"), h("button.act", { type: "button", click: () => onboard({}) }, "Onboard a driver")),
     choice, drawing, h("p", {}, state, " ", api("/market/v1/providers")),
     h("section", {}, h("h2", {}, "What happened last ", api("/market/v1/events?limit=12")), feed)]);
   const draw = picture(drawing, signal);

@@ -26,7 +26,7 @@ from backend_stub.web.fields import Body
 from pki.names import fingerprint_sha256
 from pki.profiles import Edition
 
-_PATIENCE_S = 2.0
+_PATIENCE_S = 5.0
 _MAX_EVENTS = 200
 _NOBODY = "0" * 17
 _TITLES: Mapping[str, str] = {
