@@ -18,9 +18,13 @@ from backend_stub.server import Ready, Server, listen, names_of, own_url, server
 from backend_stub.web.app import create_app
 from pki.entropy import SystemEntropy
 from v2g.messages import iso2
+from v2g.messages.iso20 import COMMON_MESSAGES
+from v2g.messages.iso20 import common_messages as cm
+from v2g.messages.iso20.common_types import ListOfRootCertificateIDs, MessageHeader
 from v2g.messages.xmldsig import X509IssuerSerial
 from v2g.net.clock import SystemClock
 from v2g.net.process import peak_rss_bytes
+from v2g.security import signature_iso20
 from v2g.security.signature import (
     sign_certificate_installation_req,
     verify_certificate_installation_req,
@@ -79,7 +83,7 @@ async def _serve(settings: Settings) -> None:
             public_url=url_of(listener) if settings.public_url == OWN_URL else settings.public_url,
             iso20=iso20,
         )
-        warm_up()
+        warm_up(iso20=iso20 is not None)
         gate = await open_gate(
             settings.access, database, now=clock.now, monotonic=clock.monotonic, entropy=SystemEntropy()
         )
@@ -101,7 +105,7 @@ async def _serve(settings: Settings) -> None:
         tracer.event("process.ended", exit_code=0, peak_rss_bytes=peak_rss_bytes())
 
 
-def warm_up() -> None:
+def warm_up(*, iso20: bool = False) -> None:
     """Do once what every request needs of the codec: its tables, made now, cost the first car no time."""
     key = SystemEntropy().ec_key(ec.SECP256R1())
     root = X509IssuerSerial(x509_issuer_name="CN=none", x509_serial_number=1)
@@ -115,3 +119,18 @@ def warm_up() -> None:
     message = iso2.V2G_Message(header=header, body=iso2.Body(body_element=body))
     exi.decode(exi.encode(message, iso2.SCHEMA), iso2.SCHEMA)
     verify_certificate_installation_req(signature, body, key.public_key())
+    if iso20:
+        _warm_up_iso20(root)
+
+
+def _warm_up_iso20(root: X509IssuerSerial) -> None:
+    key = SystemEntropy().ec_key(ec.SECP521R1())
+    message = cm.CertificateInstallationReq(
+        header=MessageHeader(session_id=bytes(8), time_stamp=0),
+        oem_provisioning_certificate_chain=cm.SignedCertificateChain(id="id1", certificate=bytes(1)),
+        list_of_root_certificate_ids=ListOfRootCertificateIDs(root_certificate_id=[root]),
+        maximum_contract_certificate_chains=1,
+    )
+    message.header.signature = signature_iso20.sign_certificate_installation_req(message, key)
+    exi.decode(exi.encode(message, COMMON_MESSAGES), COMMON_MESSAGES)
+    signature_iso20.verify_certificate_installation_req(message.header.signature, message, key.public_key())

@@ -78,7 +78,7 @@ async def _serve(settings: MarketSettings) -> None:
                 await _open(_Choice(description, provider, roles), listeners[provider.name], tracer, ending)
                 for provider in chosen
             ]
-            warm_up()
+            warm_up(iso20=True)
             await _run(stands, settings, tracer)
         tracer.event("process.ended", exit_code=0, peak_rss_bytes=peak_rss_bytes())
 

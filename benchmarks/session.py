@@ -178,6 +178,8 @@ async def _one_car(
     await processes.run(
         f"onboard-{number}", [*stub, "msp", "onboard", "--json", "--url", url, "--pcid", pcid]
     )
+    config = directory / "car.toml"
+    config.write_text("[charging]\nloop_interval_s = 0.0\n")
     rounds = {}
     for protocol in SESSION_TARGETS_S:
         trace = directory / f"car-{number}-{protocol}.jsonl"
@@ -187,7 +189,7 @@ async def _one_car(
             [
                 *(command("evcc"), "run", "--json", "--vehicle", str(vehicle), "--connect", address),
                 *("--protocols", protocol, "--rounds", str(CHARGE_ROUNDS), "--interval", "0"),
-                *("--trace", str(trace)),
+                *("--config", str(config), "--trace", str(trace)),
             ],
         )
         session = build(merge([("car", trace)])).sessions[0]
