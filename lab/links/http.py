@@ -33,7 +33,7 @@ class LinkTransport(httpx.AsyncBaseTransport):
     """Sends httpx requests over connections of ``network``.
 
     ``limits`` are those of the pool (httpx gives a transport that is passed in none of its own), ``verify`` is
-    the TLS context for https.
+    the TLS context for https; without one nobody is trusted, and no roots are loaded for plain HTTP.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class LinkTransport(httpx.AsyncBaseTransport):
     ) -> None:
         limits = limits or httpx.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=60)
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=verify or ssl.create_default_context(),
+            ssl_context=verify or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,
