@@ -107,7 +107,11 @@ def far_away(url: str, distance_s: float) -> Iterator[str]:
         host, port = url.removeprefix("http://").split(":")
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            there_reader, there_writer = await asyncio.open_connection(host, int(port))
+            try:
+                there_reader, there_writer = await asyncio.open_connection(host, int(port))
+            except OSError:  # not there yet, or not any more
+                writer.close()
+                return
             async with asyncio.TaskGroup() as group:
                 group.create_task(_delayed(reader, there_writer, distance_s))
                 group.create_task(_delayed(there_reader, writer, distance_s))
