@@ -235,9 +235,7 @@ async def open_world(
             iso20=iso20,
         )
         settings, random = access or AccessSettings(), SystemEntropy()
-        gate = await open_gate(
-            settings, database, now=clock.now, monotonic=clock.monotonic, entropy=random
-        )
+        gate = await open_gate(settings, database, now=clock.now, monotonic=clock.monotonic, entropy=random)
         app = create_app(
             market,
             tracer=tracer,

@@ -72,9 +72,10 @@ def test_every_provider_has_roots_of_its_own_and_nobody_elses(made: Path) -> Non
     for provider in market.providers:
         assert provider.pki is not None
         root = Hierarchy.load(provider.pki)["v2g_root"].certificate
-        assert provider.pins.v2g == {fingerprint_sha256(root)}
-        assert len(list(provider.pki.rglob("root.pem"))) == 3
-    assert len({pin for provider in market.providers for pin in provider.pins.v2g}) == 3
+        other = Hierarchy.load(provider.pki / "iso20")["v2g_root"].certificate
+        assert provider.pins.v2g == {fingerprint_sha256(root), fingerprint_sha256(other)}
+        assert len(list(provider.pki.rglob("root.pem"))) == 6  # three branches, two editions
+    assert len({pin for provider in market.providers for pin in provider.pins.v2g}) == 6
 
 
 def test_secrets_are_for_the_owner_only(made: Path) -> None:
