@@ -95,6 +95,8 @@ def _ipv4(packet: bytes) -> Segment | Datagram | None:
 
 
 def _ipv6(packet: bytes) -> Segment | Datagram | None:
+    if len(packet) < 40:
+        return None
     length, protocol = struct.unpack_from(">HB", packet, 4)
     content = packet[40 : 40 + length] if length else packet[40:]
     source, destination = str(IPv6Address(packet[8:24])), str(IPv6Address(packet[24:40]))

@@ -21,6 +21,11 @@ HELD_SEGMENTS = 1024
 CONNECTION_LIMIT = 8192
 """So many connections are known at a time; when one more comes, the one longest silent is given up."""
 
+SILENT_S = 600.0
+"""A connection is given up when so much time of the capture passes without a segment of it."""
+HALF_CLOSED_S = 30.0
+"""The same for one that a side has finished: the other side's FIN is not in the capture."""
+
 _MODULUS = 1 << 32
 
 
@@ -150,6 +155,7 @@ class Reassembler:
 
     def feed(self, segment: Segment, t: float) -> Iterator[TcpEvent]:
         """Take the next segment."""
+        yield from self._forget(t)
         key = _key(segment.source, segment.destination)
         connection = self._connections.get(key)
         syn = bool(segment.flags & SYN)
@@ -191,6 +197,16 @@ class Reassembler:
             yield from self._close(connection, connection.first_fin, connection.last_t, reset=False)
         self._connections.clear()
 
+    def _forget(self, t: float) -> Iterator[TcpEvent]:
+        """Drop the connections that are over or silent, those first that have been silent longest."""
+        while self._connections:
+            key, oldest = next(iter(self._connections.items()))
+            ending = oldest.over or oldest.first_fin is not None
+            if t - oldest.last_t <= (HALF_CLOSED_S if ending else SILENT_S):
+                return
+            del self._connections[key]
+            yield from self._close(oldest, oldest.first_fin, oldest.last_t, reset=False)
+
     def _open(
         self, key: tuple[str, str], segment: Segment, t: float
     ) -> Generator[TcpEvent, None, _Connection]:
@@ -203,6 +219,7 @@ class Reassembler:
         opening = segment.sequence if segment.flags & SYN and not answers else None
         connection = _Connection(self._count, ends, (_Stream(), _Stream()), opening)
         self._connections[key] = connection
+        connection.last_t = t
         yield Opened(connection.number, ends, t, bool(segment.flags & SYN))
         return connection
 

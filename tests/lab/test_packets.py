@@ -1,5 +1,7 @@
 """scapy builds and dissects what our own code reads and writes, and also what it must refuse."""
 
+import asyncio
+from datetime import UTC, datetime
 from ipaddress import IPv6Address
 
 import pytest
@@ -12,8 +14,14 @@ from tests.lab.captures.conftest import *  # noqa: F403 - the fixtures
 from tests.lab.captures.conftest import Scene
 from v2g import sdp
 from v2g.connection import message_name
+from v2g.endpoint import Endpoint
 from v2g.errors import FramingError
+from v2g.net.clock import LoopClock
+from v2g.net.sdp import SdpServer
+from v2g.net.simulated import SimulatedNetwork
+from v2g.net.virtual import run_virtual
 from v2g.sdp import Security
+from v2g.trace import ListSink, Tracer
 from v2g.v2gtp import Frame, FrameDecoder, PayloadType, RejectedFrame, encode_frame
 
 
@@ -78,3 +86,44 @@ def test_the_decoder_goes_on_behind_a_malformed_frame() -> None:
     assert isinstance(rejected, RejectedFrame)
     assert not rejected.fatal
     assert frame == Frame(PayloadType.EXI, b"\x80\x00")
+
+
+MALFORMED = [
+    V2GTP(type=0x9000, version=2) / SDPRequest(),
+    V2GTP(type=0x9000, inverse=0xFF) / SDPRequest(),
+    V2GTP(type=0x9000, length=0) / SDPRequest(),
+    V2GTP(type=0x9000, length=0xFFFFFFFF) / SDPRequest(),
+    V2GTP(type=0x9000) / Raw(b"\x10"),
+    V2GTP(type=0x9000) / SDPRequest(security=0x20),
+    V2GTP(type=0x9000) / SDPRequest(transport=0x10),
+    V2GTP(type=0x9001) / SDPResponse(),
+    V2GTP(type=0x8001) / EXI(b"\x80\x00"),
+]
+
+
+def test_the_sdp_server_answers_right_requests_only() -> None:
+    async def scenario() -> list[bytes]:
+        network, clock, trace = SimulatedNetwork(), LoopClock(datetime(2026, 1, 1, tzinfo=UTC)), ListSink()
+
+        def answer(request: sdp.SdpRequest, _peer: str) -> sdp.SdpResponse:
+            return sdp.SdpResponse(IPv6Address("fe80::1"), 61_341, request.security)
+
+        server = SdpServer(network, "sim0", answer, tracer=Tracer("secc", trace, clock.now), clock=clock)
+        await server.open()
+        car = await network.datagrams("sim0")
+        answers = []
+        try:
+            for packet in [*MALFORMED, V2GTP() / SDPRequest(security=0x10)]:
+                car.send(bytes(packet), str(Endpoint(sdp.GROUP, sdp.PORT)))
+            async with asyncio.timeout(5):
+                answers.append((await car.receive())[0])
+            await asyncio.sleep(1)  # virtual: time for answers that must not come
+            assert len(trace.of("message.rejected")) == len(MALFORMED)
+            assert len(trace.of("sdp.sent")) == 1
+        finally:
+            await car.close()
+            await server.close()
+        return answers
+
+    (response,) = run_virtual(scenario())
+    assert V2GTP(response)[SDPResponse].security == 0x10

@@ -3,7 +3,7 @@
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop
@@ -65,6 +65,7 @@ def test_fragments_are_told_apart(packet: Packet) -> None:
         dissect(101, bytes(packet))
 
 
+@example(101, b"\x60" + bytes(7))
 @given(st.sampled_from(sorted(LINK_TYPES)), st.binary(max_size=120))
 def test_any_bytes_give_a_segment_a_datagram_or_nothing(link_type: int, data: bytes) -> None:
     try:

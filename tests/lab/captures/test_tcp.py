@@ -115,3 +115,13 @@ def test_the_connection_silent_longest_is_given_up(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(tcp, "CONNECTION_LIMIT", 2)
     opened = [Segment(Endpoint("::1", port), CHARGER, 0, 0, SYN, b"") for port in (1, 2, 3)]
     assert Closed(1, None, False, 0.0) in feed(opened, end=False)
+
+
+def test_a_connection_whose_last_fin_is_not_captured_ends_when_it_stays_silent() -> None:
+    reassembler = Reassembler()
+    for item in [*hello(1), segment(FIN | ACK, 1)]:
+        list(reassembler.feed(item, 10.0))
+    other = Segment(Endpoint("::1", 1), CHARGER, 0, 0, SYN, b"")
+    assert not [event for event in reassembler.feed(other, 40.0) if isinstance(event, Closed)]
+    assert Closed(1, 0, False, 10.0) in list(reassembler.feed(other, 41.0))
+    assert Closed(2, None, False, 41.0) in list(reassembler.feed(segment(ACK, 1, b"x"), 642.0))
