@@ -135,6 +135,12 @@ class Database:
 
     def _read(self, work: Callable[[sa.Connection], T]) -> T:
         try:
+            try:
+                with self._engine.reading() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
             with self._engine.reading() as connection:
                 return work(connection)
         except DBAPIError as error:
@@ -142,18 +148,23 @@ class Database:
 
     def _write(self, work: Callable[[sa.Connection], T]) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
+            done = False
             try:
                 with self._engine.writing() as connection:
-                    return work(connection)
+                    result = work(connection)
+                    done = True
             except DBAPIError as error:
-                if attempt < _ATTEMPTS and self._engine.lost_race(error):
-                    # A violated key that is still violated when the work is run again is the work's own.
-                    if isinstance(error, IntegrityError) and attempt > 1:
-                        raise
+                # A connection that was lost before the commit has changed nothing; after it, nobody knows.
+                again = self._engine.lost_race(error) or (error.connection_invalidated and not done)
+                # A violated key that is still violated when the work is run again is the work's own.
+                own = isinstance(error, IntegrityError) and attempt > 1
+                if again and not own and attempt < _ATTEMPTS:
                     continue
                 if isinstance(error, IntegrityError):
                     raise
                 raise self._unavailable(error) from error
+            else:
+                return result
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _unavailable(self, error: DBAPIError) -> MarketError:

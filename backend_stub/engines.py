@@ -186,7 +186,6 @@ class PostgresqlEngine:
                 isolation_level="SERIALIZABLE",
                 pool_size=_POSTGRESQL_CONNECTIONS,
                 max_overflow=0,
-                pool_pre_ping=True,  # a server that was restarted is met with new connections
                 connect_args={
                     "connect_timeout": max(2, round(busy_timeout_s)),
                     "application_name": "pnclab market",
@@ -221,7 +220,8 @@ class PostgresqlEngine:
         """See :class:`Engine`.
 
         A row that another transaction inserted first shows as a violated unique key; run again, the work
-        sees that row and decides for itself.
+        sees that row and decides for itself. A connection that was lost, because the server was restarted, is
+        replaced; asking before each transaction whether it still stands would cost every one a round trip.
         """
         code = getattr(error.orig, "sqlstate", None)
         return isinstance(error, IntegrityError) or code in {_SERIALIZATION_FAILURE, _DEADLOCK}

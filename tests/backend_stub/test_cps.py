@@ -51,6 +51,7 @@ async def refused(world: World, order: SignOrder) -> Code:
 async def test_signing_without_a_car_stores_nothing(world: World) -> None:
     signed = await world.market.cps.sign(SignOrder(contract_data(world, world.hierarchy)))
     assert signed.emaid == EMAID
+    assert isinstance(signed.message, iso2.V2G_Message)
     body = signed.message.body.body_element
     assert isinstance(body, iso2.CertificateInstallationRes)
     cps = world.hierarchy["cps_leaf"].certificate.public_key()

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from backend_stub.database import Database
 from backend_stub.errors import Code, DatabaseError, MarketError
+from tests.backend_stub.stores import ENGINES, VARIABLE, fresh_target
 
 SCHEMA = sa.MetaData()
 THINGS = sa.Table("thing", SCHEMA, sa.Column("name", sa.String, primary_key=True))
@@ -132,3 +133,24 @@ async def test_driver_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(__import__("sys").modules, "psycopg", None)
     with pytest.raises(DatabaseError, match=r"pip install 'pnclab\[postgresql\]'"):
         Database("postgresql://localhost/market")
+
+
+@pytest.mark.skipif("postgresql" not in ENGINES, reason=f"{VARIABLE} names no PostgreSQL server")
+async def test_connections_that_the_server_closed_are_replaced(tmp_path: Path) -> None:
+    with fresh_target("postgresql", tmp_path) as target:
+        database, other = Database(target), Database(target)
+        try:
+            database.create([SCHEMA])
+            await database.write(lambda connection: add(connection, "a"))
+            assert await database.read(names) == ["a"]
+            for number, use in enumerate((database.read, database.write)):
+                await other.write(
+                    lambda connection: connection.exec_driver_sql(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    )
+                )
+                assert await use(names) == ["a"], number
+        finally:
+            database.close()
+            other.close()

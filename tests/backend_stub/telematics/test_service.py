@@ -156,7 +156,9 @@ async def refused(office: Office, car: Car) -> str:
 
 
 async def collected(world: World, car: Car, emaid: str) -> iso2.V2G_Message:
-    return read_message((await world.market.ccp.collect(Collection(emaid, car.pcid))).response)
+    message = read_message((await world.market.ccp.collect(Collection(emaid, car.pcid))).response)
+    assert isinstance(message, iso2.V2G_Message)
+    return message
 
 
 def resigned(message: iso2.V2G_Message, key: ec.EllipticCurvePrivateKey) -> bytes:
