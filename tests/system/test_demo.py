@@ -135,14 +135,18 @@ def encodings(key: ec.EllipticCurvePrivateKey) -> list[bytes]:
     return found + [base64.b64encode(bytes(shift) + raw)[4:-4] for shift in range(3)]
 
 
+def contract_keys(run: Path) -> list[ec.EllipticCurvePrivateKey]:
+    """The keys of the installed contracts: one of -2, one of -20."""
+    stored = sorted((run / "pki" / "vehicle").rglob("contracts/*.pem"))
+    assert [path.parent.parent.name for path in stored] == ["vehicle", "iso20"]
+    return [read_key(path) for path in stored]
+
+
 def test_no_private_key_leaves_its_folder(run: Path) -> None:
     keys = [read_key(path) for path in sorted((run / "pki").rglob("*.key"))]
-    stored = list((run / "pki" / "vehicle" / "contracts").glob("*.pem"))
-    assert len(stored) == 1
-    keys.append(read_key(stored[0]))
-    assert (
-        len(keys) == 30
-    )  # 13 of the hierarchy, 15 of that of -20, the car's provisioning key, the contract's
+    # 13 of the hierarchy, 15 of that of -20, the car's provisioning keys, its vehicle key
+    assert len(keys) == 31
+    keys += contract_keys(run)
     for path, content in texts_of(run, without=("pki",)).items():
         assert b"PRIVATE KEY" not in content, path
         for key in keys:
@@ -151,10 +155,10 @@ def test_no_private_key_leaves_its_folder(run: Path) -> None:
 
 
 def test_the_market_keeps_no_contract_key(run: Path) -> None:
-    stored = next((run / "pki" / "vehicle" / "contracts").glob("*.pem"))
+    forms = [encoded for key in contract_keys(run) for encoded in encodings(key)]
     for path in (run / "pki").glob("market.sqlite*"):
-        for encoded in encodings(read_key(stored)):
-            assert encoded not in path.read_bytes(), path
+        content = path.read_bytes()
+        assert not any(encoded in content for encoded in forms), path
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits on processes by Linux pidfds")
